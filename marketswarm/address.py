@@ -1,0 +1,72 @@
+"""The address of a Redis server, read from a URL and never shown with its password."""
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+DEFAULT_PORT = 6379
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a Redis server listens.
+
+    ``host`` and ``port`` for ``redis://`` and ``rediss://`` (TLS), ``path`` for ``unix://``. ``str()`` leaves the
+    credentials out, so an address may go to a log.
+    """
+
+    host: str = ""
+    port: int = DEFAULT_PORT
+    path: str = ""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    db: int = 0
+    tls: bool = False
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """Read a URL of the forms that redis-cli's ``-u`` takes, and ``unix:///path``.
+
+        Raises ValueError with a phrase that fits behind "SETTING: ".
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must be a URL that starts with redis://, rediss:// or unix://")
+        try:
+            port = parts.port
+        except ValueError:
+            raise ValueError("has a port that is not a number from 1 to 65535") from None
+        if port == 0:
+            raise ValueError("has a port that is not a number from 1 to 65535")
+        username = unquote(parts.username) if parts.username else None
+        password = unquote(parts.password) if parts.password else None
+        if parts.scheme == "unix":
+            if not parts.path:
+                raise ValueError("must name a socket, as in unix:///run/redis.sock")
+            return cls(path=unquote(parts.path), username=username, password=password)
+        if not parts.hostname:
+            raise ValueError("must name a host, as in redis://127.0.0.1:6379")
+        db = parts.path.strip("/")
+        if db and not db.isdecimal():
+            raise ValueError("must end with a database number or nothing, as in redis://127.0.0.1:6379/0")
+        return cls(
+            host=parts.hostname,
+            port=port or DEFAULT_PORT,
+            db=int(db or 0),
+            username=username,
+            password=password,
+            tls=parts.scheme == "rediss",
+        )
+
+    def same_server(self, other: "Address") -> bool:
+        """Whether both lead to one server, as far as names tell: every spelling of loopback is one host."""
+        if self.path or other.path:
+            return self.path == other.path
+        hosts = {self.host, other.host}
+        return self.port == other.port and (len(hosts) == 1 or hosts <= _LOOPBACK)
+
+    def __str__(self) -> str:
+        if self.path:
+            return self.path
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"

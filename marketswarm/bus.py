@@ -1,0 +1,197 @@
+"""All use of redis-py: one Bus is one Redis server with a name.
+
+Every call is bounded by TIMEOUT_SEC and raises BusUnreachableError (try again) or BusRefusedError (somebody has to
+act). redis-py's own retries are off: they block for seconds while a watchdog waits, so the callers own the backoff.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from redis import exceptions
+from redis.asyncio import Redis, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.client import Pipeline
+from redis.asyncio.connection import Connection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from marketswarm import names
+from marketswarm.address import Address
+from marketswarm.errors import BusRefusedError, BusUnreachableError
+
+TIMEOUT_SEC = 1.0
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A service's last beat as the bus keeps it: the bytes, and how long they will still be there."""
+
+    raw: bytes
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTruth:
+    """The truth as a bus holds it; ``sha256`` is what stands beside it, and may be wrong or missing."""
+
+    raw: bytes
+    sha256: str | None
+
+
+class Bus:
+    """A Redis server by its name. Connects when first used, and again whenever it has to."""
+
+    def __init__(self, name: str, address: Address, *, client_name: str) -> None:
+        self.name = name
+        self.address = address
+        self._redis: Redis = Redis(connection_pool=_pool(address, client_name))
+        self._lost_at: float | None = None
+
+    async def ping(self) -> None:
+        """Ask for any answer at all."""
+        await self._call(self._redis.ping)
+
+    async def publish(self, channel: str, payload: bytes) -> int:
+        """Publish; returns how many connections heard it."""
+        return cast("int", await self._call(lambda: self._redis.publish(channel, payload)))
+
+    async def beat(self, service: str, channel: str, payload: bytes, lease_ms: int) -> None:
+        """Send a heartbeat and renew its lease in one round trip.
+
+        A bus that is out of memory or disk refuses the lease and still takes the beat, so this is no transaction.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.set(names.lease_key(service), payload, px=lease_ms)
+        pipe.publish(channel, payload)
+        _, published = await self._run(pipe, raise_on_error=False)
+        if isinstance(published, Exception):
+            raise self._refused(published)
+
+    async def leases(self, services: Iterable[str]) -> dict[str, Lease]:
+        """Fetch the leases that have not run out."""
+        wanted = list(services)
+        pipe = self._redis.pipeline(transaction=False)
+        for service in wanted:
+            pipe.get(names.lease_key(service))
+            pipe.pttl(names.lease_key(service))
+        answers = await self._run(pipe, raise_on_error=False)
+        pairs = zip(wanted, answers[::2], answers[1::2], strict=True)
+        return {svc: Lease(raw, ttl) for svc, raw, ttl in pairs if isinstance(raw, bytes) and isinstance(ttl, int)}
+
+    async def health(self, services: Iterable[str]) -> dict[str, bytes]:
+        """Fetch the latest alert or ok object of each service that has one, as JSON."""
+        wanted = list(services)
+        pipe = self._redis.pipeline(transaction=False)
+        for service in wanted:
+            pipe.get(names.health_key(service))
+        answers = await self._run(pipe, raise_on_error=False)
+        return {svc: raw for svc, raw in zip(wanted, answers, strict=True) if isinstance(raw, bytes)}
+
+    async def record(self, event: bytes, *, health_of: str | None, log: bool, channel: str | None) -> None:
+        """Keep a verdict, all or nothing: append it to the alert log, set ``health:<svc>``, publish it."""
+        pipe = self._redis.pipeline(transaction=True)
+        if log:
+            pipe.xadd(names.ALERT_LOG, {names.ALERT_LOG_FIELD: event}, maxlen=names.ALERT_LOG_MAXLEN, approximate=True)
+        if health_of:
+            pipe.set(names.health_key(health_of), event)
+        if channel:
+            pipe.publish(channel, event)
+        await self._run(pipe)
+
+    async def tail(self, stream: str, after: str, *, block_ms: int = 0) -> list[tuple[str, bytes]]:
+        """Read what a stream holds after an entry id ("0": from its start), at most 1000 entries.
+
+        Waits up to ``block_ms`` for the first one; that has to stay well below TIMEOUT_SEC.
+        """
+        answer: Any = await self._call(lambda: self._redis.xread({stream: after}, count=1000, block=block_ms or None))
+        return _events(answer[0][1] if answer else [])
+
+    async def last(self, stream: str, count: int) -> list[tuple[str, bytes]]:
+        """Read the newest entries of a stream, the oldest of them first."""
+        entries: Any = await self._call(lambda: self._redis.xrevrange(stream, count=count))
+        return _events(entries)[::-1]
+
+    async def truth(self, key: str) -> StoredTruth | None:
+        """Read the truth document and the hash beside it; None where there is no document."""
+        answer: Any = await self._call(lambda: self._redis.mget(key, names.truth_hash_key(key)))
+        raw, sha256 = answer
+        return None if raw is None else StoredTruth(raw, sha256.decode("ascii", "replace") if sha256 else None)
+
+    async def put_truth(self, key: str, raw: bytes, sha256: str) -> None:
+        """Write the document and its hash in one transaction, then tell who listens."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.set(key, raw)
+        pipe.set(names.truth_hash_key(key), sha256)
+        await self._run(pipe)
+        await self.publish(names.TRUTH_CHANGED, sha256.encode())
+
+    async def close(self) -> None:
+        """Give the connections back; never raises for a server that is gone."""
+        try:
+            await self._redis.aclose()
+            await self._redis.connection_pool.disconnect()
+        except (exceptions.RedisError, OSError):
+            _log.debug("%s: closing failed", self.name, exc_info=True)
+
+    async def _run(self, pipe: Pipeline, *, raise_on_error: bool = True) -> list[Any]:
+        return await self._call(lambda: pipe.execute(raise_on_error=raise_on_error))
+
+    async def _call(self, command: Callable[[], Awaitable[_T]]) -> _T:
+        try:
+            answer = await command()
+        except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
+            raise self._refused(error) from error
+        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+            raise self._unreachable(error) from error
+        except exceptions.RedisError as error:
+            raise self._refused(error) from error
+        if self._lost_at is not None:
+            _log.info("%s: answers again after %.1f s", self.name, time.monotonic() - self._lost_at)
+            self._lost_at = None
+        return answer
+
+    def _unreachable(self, error: BaseException) -> BusUnreachableError:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        line = f"{self.name} at {self.address} does not answer ({reason}); is its redis-server running?"
+        if self._lost_at is None:
+            self._lost_at = time.monotonic()
+            _log.warning("%s", line)
+        return BusUnreachableError(line)
+
+    def _refused(self, error: Exception) -> BusRefusedError:
+        reason = " ".join(str(error).split())
+        return BusRefusedError(f"{self.name} at {self.address} refuses: {reason}; see its log and its ACL")
+
+
+def _events(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[str, bytes]]:
+    return [(entry_id.decode(), fields.get(names.ALERT_LOG_FIELD.encode(), b"")) for entry_id, fields in entries]
+
+
+def _pool(address: Address, client_name: str) -> ConnectionPool:
+    options: dict[str, Any] = {
+        "username": address.username,
+        "password": address.password,
+        "db": address.db,
+        "client_name": client_name,
+        # CLIENT SETINFO is unknown to older servers and would need a permission of its own.
+        "driver_info": None,
+        # RESP3, the library's default, is slower and turns on notices that a single server never sends.
+        "protocol": 2,
+        "socket_timeout": TIMEOUT_SEC,
+        "socket_connect_timeout": TIMEOUT_SEC,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if address.path:
+        return ConnectionPool(connection_class=UnixDomainSocketConnection, path=address.path, **options)
+    kind: type[Connection] = SSLConnection if address.tls else Connection
+    return ConnectionPool(connection_class=kind, host=address.host, port=address.port, **options)
+
+
+def connect(buses: Mapping[str, Address], *, client_name: str) -> dict[str, Bus]:
+    """Make a Bus for each address; nothing is contacted yet."""
+    return {name: Bus(name, address, client_name=client_name) for name, address in buses.items()}

@@ -1,0 +1,105 @@
+"""`marketswarm up` and `marketswarm demo`: the whole swarm in one terminal, without root or systemd."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from marketswarm.cli.common import Command, Group
+
+OWN_TRUTH = click.option(
+    "--truth",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The truth document.  [default: the one that MarketSwarm brings, with its six services]",
+)
+SERVICE = click.argument("service")
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@OWN_TRUTH
+@click.pass_context
+def up(ctx: click.Context, file: Path | None) -> None:
+    """Run the whole swarm here: two private redis-servers, the seed, every service. Ctrl-C stops all of it.
+
+    While it runs, play the runbook from a second terminal:
+
+    \b
+    marketswarm up stop rss_agg     # heartbeat_miss after its timeout
+    marketswarm up start rss_agg    # heartbeat_ok with its first beat
+    marketswarm up kill healer      # SIGKILL; sentinel says healer_miss
+    marketswarm up ps               # what runs
+
+    It prints the two variables that let `marketswarm status` and `marketswarm alerts --follow` find its buses.
+    """
+    if ctx.invoked_subcommand is None:
+        from marketswarm.local.up import up as run_up
+
+        sys.exit(asyncio.run(run_up(**_swarm(file))))
+
+
+@up.command("stop")
+@SERVICE
+def stop(service: str) -> None:
+    """Stop SERVICE as a service manager would (SIGTERM); it stays down."""
+    _ask("stop", service)
+
+
+@up.command("start")
+@SERVICE
+def start(service: str) -> None:
+    """Start SERVICE again."""
+    _ask("start", service)
+
+
+@up.command("kill")
+@SERVICE
+def kill(service: str) -> None:
+    """Kill SERVICE (SIGKILL), as a crash would; it stays down until `start`."""
+    _ask("kill", service)
+
+
+@up.command("ps")
+def ps() -> None:
+    """Show what runs."""
+    _ask("ps", "")
+
+
+@click.command(cls=Command)
+@OWN_TRUTH
+@click.option("--verbose", "-v", is_flag=True, help="Show what the services log as well.")
+def demo(file: Path | None, *, verbose: bool) -> None:
+    """Play the runbook in a swarm with second-scale timing, and check every alert; takes half a minute.
+
+    Stops rss_agg and starts it again, kills healer and starts it again, kills sentinel and starts it again. Exit code
+    0 only if each of the six alerts came, in its turn, and nothing else did.
+    """
+    from marketswarm.local.demo import demo as run_demo
+
+    sys.exit(asyncio.run(run_demo(**_swarm(file), verbose=verbose)))
+
+
+def _swarm(file: Path | None) -> dict[str, Any]:
+    """Gather what a local swarm is made of."""
+    from marketswarm import hostfiles, seed, services, settings, term, truth
+
+    raw = seed.read_file(file or hostfiles.find("etc/truth.json"))
+    installed = services.installed()
+    environment = settings.load()
+    return {
+        "truth_raw": raw,
+        "services": [name for name in truth.parse(raw).services if name in installed],
+        "environ": settings.inherited(),
+        "paint": term.painter(sys.stdout, allowed=environment.colour),
+        "out": sys.stdout,
+    }
+
+
+def _ask(verb: str, service: str) -> None:
+    from marketswarm import settings
+    from marketswarm.local.control import ask, socket_path
+
+    click.echo(ask(socket_path(settings.inherited()), verb, service))

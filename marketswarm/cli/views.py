@@ -1,0 +1,73 @@
+"""`marketswarm status` and `marketswarm alerts`."""
+
+import asyncio
+import json
+import sys
+import time
+
+import click
+
+from marketswarm.cli.common import JSON_OPTION, Command
+from marketswarm.errors import MarketSwarmError
+
+CANNOT_TELL = 3
+
+
+@click.command(cls=Command)
+@JSON_OPTION
+def status(*, as_json: bool) -> None:
+    """Show a line for each service: state, age of its last beat, since when, host.
+
+    Exit codes: 0 all well, 1 a warning, 2 something is down, 3 can't tell.
+    """
+    from marketswarm import overview, settings, term
+
+    environment = settings.load()
+    try:
+        found = asyncio.run(overview.look(environment))
+    except MarketSwarmError as error:
+        if as_json:
+            click.echo(json.dumps({"exit_code": CANNOT_TELL, "services": [], "notes": str(error).splitlines()}))
+        else:
+            click.echo(f"can't tell: {error}", err=True)
+        sys.exit(CANNOT_TELL)
+    if as_json:
+        click.echo(json.dumps(found.as_json()))
+    else:
+        click.echo(overview.render(found, term.painter(sys.stdout, allowed=environment.colour)))
+    sys.exit(found.exit_code)
+
+
+@click.command(cls=Command)
+@click.option("--follow", "-f", is_flag=True, help="Go on and show each alert as it comes.")
+@click.option("--since", metavar="WHEN", help="From then on: 90s, 15m, 2h, 3d, or a local time 2026-01-31T09:30.")
+@JSON_OPTION
+def alerts(since: str | None, *, follow: bool, as_json: bool) -> None:
+    """Show the alerts that were announced, the last 50 unless --since says more.
+
+    With --json, a line for each: the alert as it was published.
+    """
+    from marketswarm import history
+
+    try:
+        start = history.parse_since(since, time.time()) if since else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from None
+    try:
+        count = asyncio.run(_print_alerts(start, follow=follow, as_json=as_json))
+    except KeyboardInterrupt:
+        return
+    if not count and not as_json:
+        click.echo("no alerts so far" if since is None else f"no alerts since {since}", err=True)
+
+
+async def _print_alerts(since: float | None, *, follow: bool, as_json: bool) -> int:
+    from marketswarm import history, settings, term
+
+    environment = settings.load()
+    paint = term.painter(sys.stdout, allowed=environment.colour)
+    count = 0
+    async for entry in history.entries(environment, since=since, follow=follow):
+        count += 1
+        click.echo(entry[1].decode("utf-8", "replace") if as_json else history.render(entry, paint))
+    return count

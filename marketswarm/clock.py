@@ -1,0 +1,26 @@
+"""The two clocks. Deadlines run on ``monotonic``, which no time step moves; ``wall`` is for messages to people."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary point; never goes back (CLOCK_MONOTONIC, clock_gettime(2))."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch; may jump."""
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary point."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()

@@ -1,0 +1,50 @@
+"""What can go wrong, as types. Each error is one line (what, which, what next) and carries its sysexits code.
+
+The codes are those of BSD's sysexits(3), which ``systemctl status`` prints by name.
+"""
+
+from collections.abc import Sequence
+
+
+class MarketSwarmError(Exception):
+    """An error that a person can act on; printed without a traceback."""
+
+    exit_code = 70  # EX_SOFTWARE
+
+
+class BadTruthError(MarketSwarmError):
+    """A truth document that cannot be used: one line a fault, all faults at once."""
+
+    exit_code = 65  # EX_DATAERR
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class NoTruthFileError(MarketSwarmError):
+    """The file that should hold the truth is not there or cannot be read."""
+
+    exit_code = 66  # EX_NOINPUT
+
+
+class BusUnreachableError(MarketSwarmError):
+    """A bus that does not answer. Transient: it is worth trying again."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class BusRefusedError(MarketSwarmError):
+    """A bus that answers no (password, permission, full disk, memory limit). Trying again at once does not help."""
+
+    exit_code = 77  # EX_NOPERM
+
+
+class BadEnvironmentError(MarketSwarmError):
+    """A variable or a setting of this process that cannot be used."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+class StalledError(MarketSwarmError):
+    """A service whose work ended, though nobody asked it to stop."""

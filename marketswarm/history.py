@@ -1,0 +1,85 @@
+"""`marketswarm alerts`: what was announced, and what is being announced now."""
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from marketswarm import names
+from marketswarm.bus import Bus
+from marketswarm.errors import BusUnreachableError
+from marketswarm.messages import MISSES, BusLost, decode_alert, sentence
+from marketswarm.pacing import Backoff
+from marketswarm.settings import Settings
+from marketswarm.term import Paint
+
+BLOCK_MS = 500
+SHOWN = 50
+Entry = tuple[str, bytes]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_since(text: str, now: float) -> float:
+    """Read ``90s``, ``15m``, ``2h``, ``3d`` (ago) or a local ISO 8601 time; returns epoch seconds.
+
+    Raises ValueError with a phrase for the user.
+    """
+    if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is neither like 90s, 15m, 2h, 3d nor a time like 2026-01-31T09:30") from None
+
+
+async def entries(settings: Settings, *, since: float | None, follow: bool) -> AsyncIterator[Entry]:
+    """Yield alerts from the log stream, oldest first; with ``follow``, then for ever as they come.
+
+    While following, a bus that goes away is waited for, and nothing is left out when it is back.
+    """
+    bus = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name="marketswarm:alerts")
+    backoff = Backoff(random.random)
+    after = f"{max(0, int(since * 1000)) - 1}-0" if since else "0"
+    try:
+        if since is None:
+            for entry in await bus.last(names.ALERT_LOG, SHOWN):
+                after = entry[0]
+                yield entry
+        while True:
+            try:
+                found = await bus.tail(names.ALERT_LOG, after, block_ms=BLOCK_MS if follow else 0)
+            except BusUnreachableError:
+                if not follow:
+                    raise
+                await asyncio.sleep(backoff.next_sec())
+                continue
+            for entry in found:
+                after = entry[0]
+                yield entry
+            if not found and not follow:
+                return
+    finally:
+        await bus.close()
+
+
+def render(entry: Entry, paint: Paint) -> str:
+    """Put one alert in a line: when it was recorded (local time), and what it says."""
+    entry_id, raw = entry
+    alert = decode_alert(raw)
+    at = int(entry_id.split("-")[0]) / 1000
+    form = "%H:%M:%S" if time.time() - at < 12 * 3600 else "%Y-%m-%d %H:%M:%S"
+    stamp = paint(datetime.fromtimestamp(at).astimezone().strftime(form), "dim")
+    if alert is None:
+        return f"{stamp}  {_unknown(raw)}"
+    return f"{stamp}  {paint(sentence(alert), 'bold red' if isinstance(alert, (*MISSES, BusLost)) else 'green')}"
+
+
+def _unknown(raw: bytes) -> str:
+    """Show an alert of a type that this version does not know: as JSON on one line, control characters escaped."""
+    try:
+        return json.dumps(json.loads(raw), ensure_ascii=True)[:500]
+    except ValueError:
+        return "an entry that is no alert"

@@ -1,0 +1,1 @@
+"""The whole swarm in one terminal, without root or systemd: ``marketswarm up`` and ``marketswarm demo``."""

@@ -1,0 +1,79 @@
+"""``marketswarm demo``: the swarm plays its runbook with second-scale timing and says whether every alert came."""
+
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from marketswarm import names
+from marketswarm.bus import Bus
+from marketswarm.errors import MarketSwarmError
+from marketswarm.local.console import Console
+from marketswarm.local.play import Play
+from marketswarm.local.processes import Say
+from marketswarm.local.retime import INTERVAL_SEC, TIMEOUT_SEC, retime
+from marketswarm.local.runbook import RUNBOOK, passed
+from marketswarm.local.signals import until_signalled
+from marketswarm.local.swarm import private_swarm
+from marketswarm.term import Paint
+
+INTERRUPTED = 130
+"""The exit status of a play that Ctrl-C ended, as shells give it: 128 and SIGINT's number."""
+_OUTSIDE = ("WEBHOOK_", "SMTP_", names.ENV_CREDENTIALS_DIRECTORY)
+_OVERRIDES = frozenset({names.ENV_HB_INTERVAL_SEC, names.ENV_HEALER_HEARTBEAT_CHANNEL, names.ENV_SENTINEL_TIMEOUT_SEC})
+
+
+async def demo(
+    truth_raw: bytes,
+    *,
+    services: Sequence[str],
+    environ: Mapping[str, str],
+    paint: Paint,
+    out: TextIO,
+    verbose: bool = False,
+    server_args: Sequence[str] = (),
+) -> int:
+    """Play RUNBOOK on a private swarm; returns 0 only if each alert came, in order, and none beside them.
+
+    ``verbose`` shows what the services say meanwhile; ``server_args`` are further arguments for the two servers.
+    Raises MarketSwarmError where the swarm cannot be had.
+    """
+    missing = {act.service for act in RUNBOOK} - set(services)
+    if missing:
+        raise MarketSwarmError(f"demo: needs {', '.join(sorted(missing))} in truth; add them, or use the default truth")
+    console = Console(services, paint, out)
+    say = console.say if verbose else _keep_quiet
+    return await until_signalled(
+        _demo(retime(truth_raw), services, demo_environ(environ), console, say, server_args), then=INTERRUPTED
+    )
+
+
+def demo_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what would send a demonstration's alerts to people, and what would win over the truth's timing."""
+    return {name: value for name, value in environ.items() if not name.startswith(_OUTSIDE) and name not in _OVERRIDES}
+
+
+async def _demo(
+    truth_raw: bytes,
+    services: Sequence[str],
+    environ: Mapping[str, str],
+    console: Console,
+    say: Say,
+    server_args: Sequence[str],
+) -> int:
+    async with private_swarm(truth_raw, services=services, environ=environ, say=say, server_args=server_args) as swarm:
+        servers = swarm.servers
+        console.write(console.paint(f"MarketSwarm demo: {len(services)} services over two private servers", "bold"))
+        console.write(f"  {servers.label}: " + ", ".join(f"{s.bus} {s.address}" for s in servers.by_bus.values()))
+        console.write(f"  a beat each {INTERVAL_SEC:g} s, dark after {TIMEOUT_SEC:g} s without one")
+        console.write()
+        await swarm.start()
+        system = servers.by_bus[names.SYSTEM_BUS]
+        bus = Bus(system.bus, system.address, client_name="marketswarm-demo")
+        try:
+            outcomes = await Play(swarm, bus, console).run()
+        finally:
+            await bus.close()
+    return 0 if passed(outcomes) else 1
+
+
+def _keep_quiet(_name: str, _line: str) -> None:
+    """Show nothing; a Process keeps its last lines by itself."""

@@ -1,0 +1,180 @@
+"""Two private Redis servers on loopback, which keep nothing and end with their owner."""
+
+import asyncio
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from marketswarm import names
+from marketswarm.address import Address
+from marketswarm.errors import BusUnreachableError
+from marketswarm.local.child import Child
+from marketswarm.local.python import same_python
+from marketswarm.local.signals import how_it_ended
+from marketswarm.local.waiting import first_of
+
+PREFERRED_PORTS = {names.SYSTEM_BUS: 16379, names.MARKET_BUS: 16380}
+PROGRAMS = ("redis-server", "valkey-server")
+START_SEC = 10.0
+GRACE_SEC = 2.0
+_RETRY_SEC = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A server that this machine can run: what to call it, and its command line for a port."""
+
+    label: str
+    argv: Callable[[int], Sequence[str]]
+
+
+@dataclass(slots=True)
+class Server:
+    """One running server."""
+
+    bus: str
+    label: str
+    address: Address
+    child: Child
+    tail: deque[str]
+
+    @property
+    def url(self) -> str:
+        """The address as redis-cli's ``-u`` takes it."""
+        return f"redis://{self.address}"
+
+    async def answer(self) -> None:
+        """Wait for its first PONG. Raises BusUnreachableError where it dies or stays silent for START_SEC."""
+        try:
+            async with asyncio.timeout(START_SEC):
+                while not await _pongs(self.address):
+                    if self.child.returncode is not None:
+                        await self.ended()
+                    await asyncio.sleep(_RETRY_SEC)
+        except TimeoutError:
+            raise BusUnreachableError(
+                f"{self.bus}: {self.label} did not answer within {START_SEC:g} s; its last line: {self._last_line()}"
+            ) from None
+
+    async def ended(self) -> NoReturn:
+        """Wait until it ends, which nobody asked it to. Raises BusUnreachableError."""
+        how = how_it_ended(await self.child.wait())
+        raise BusUnreachableError(f"{self.bus}: {self.label} {how}; its last line: {self._last_line()}")
+
+    def _last_line(self) -> str:
+        return self.tail[-1] if self.tail else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The servers of a swarm, by bus."""
+
+    label: str
+    by_bus: Mapping[str, Server]
+
+    def environ(self) -> dict[str, str]:
+        """The variables that lead a program to these servers."""
+        return {names.bus_env(bus): server.url for bus, server in self.by_bus.items()}
+
+    async def ended(self) -> None:
+        """Wait until one of them ends. Raises BusUnreachableError; what they held is gone, so nothing restarts them."""
+        await first_of(*(server.ended() for server in self.by_bus.values()))
+
+
+@asynccontextmanager
+async def private_servers(
+    environ: Mapping[str, str], directory: Path, *, server_args: Sequence[str] = ()
+) -> AsyncIterator[Servers]:
+    """Run a server for each bus, ready to answer; they end with the context, however it is left.
+
+    ``environ`` is the servers', and its PATH is where they are looked for. ``directory`` is what they may write to.
+    ``server_args`` are further arguments for redis-server or valkey-server. Raises BusUnreachableError.
+    """
+    program = await find_program(environ.get("PATH", os.defpath), directory, server_args=server_args)
+    async with AsyncExitStack() as stack:
+        by_bus = {}
+        for bus, port in zip(PREFERRED_PORTS, free_ports(tuple(PREFERRED_PORTS.values())), strict=True):
+            tail: deque[str] = deque(maxlen=1)
+            child = await Child.spawn(program.argv(port), environ, tail.append)
+            stack.push_async_callback(child.end, GRACE_SEC)
+            by_bus[bus] = Server(bus, program.label, Address("127.0.0.1", port), child, tail)
+        for server in by_bus.values():
+            await server.answer()
+        yield Servers(program.label, by_bus)
+
+
+async def find_program(
+    path: str, directory: Path, *, server_args: Sequence[str] = (), embedded: bool | None = None
+) -> Program:
+    """Choose the server: one of PROGRAMS on ``path``, else the embedded one of the extra ``local``.
+
+    ``embedded`` says whether that extra is there; None finds out. Raises BusUnreachableError where there is nothing.
+    """
+    for name in PROGRAMS:
+        if found := shutil.which(name, path=path):
+            options = (
+                *("--bind", "127.0.0.1", "--dir", str(directory), "--daemonize", "no", "--loglevel", "warning"),
+                *("--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"),
+                *server_args,
+            )
+            return Program(
+                f"{name} {await _version(found)} ({found})", lambda port: (found, "--port", str(port), *options)
+            )
+    if embedded if embedded is not None else importlib.util.find_spec("fakeredis") is not None:
+        return Program(
+            f"the embedded server (fakeredis {importlib.metadata.version('fakeredis')})",
+            lambda port: (*same_python(), "-m", "marketswarm.local.embedded", str(port)),
+        )
+    raise BusUnreachableError(
+        f"no Redis server: {' or '.join(PROGRAMS)} is not on PATH and there is no embedded one; "
+        "apt install redis-server, or pip install 'marketswarm[local]'"
+    )
+
+
+def free_ports(preferred: Sequence[int]) -> list[int]:
+    """Find a free port on loopback for each preferred one, which is taken where it is free."""
+    # All are held until the last is found, so that none comes up twice.
+    with ExitStack() as held:
+        return [_bound(held.enter_context(socket.socket()), port) for port in preferred]
+
+
+def _bound(listener: socket.socket, port: int) -> int:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.bind(("127.0.0.1", 0))
+    chosen: int = listener.getsockname()[1]
+    return chosen
+
+
+async def _version(program: str) -> str:
+    """Ask for the version: "Redis server v=7.0.15 sha=..." says 7.0.15."""
+    process = await asyncio.create_subprocess_exec(program, "--version", stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    found = re.search(r"v=(\S+)", output.decode(errors="replace"))
+    return found[1] if found else "of unknown version"
+
+
+async def _pongs(address: Address) -> bool:
+    """Whether a PING is answered right now. By hand: the bus would log each attempt that comes too early."""
+    try:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"*1\r\n$4\r\nPING\r\n")
+        return await reader.readline() == b"+PONG\r\n"
+    except OSError:
+        return False
+    finally:
+        writer.close()

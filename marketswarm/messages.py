@@ -1,0 +1,142 @@
+"""What goes over the buses: heartbeats in, alerts out. One place encodes and decodes them.
+
+Shapes are those of the contract: a consumer ignores fields that it does not know, so decoding is strict about the
+known ones only.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Annotated, Final
+
+import msgspec
+
+from marketswarm import names
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A service's sign of life.
+
+    ``i`` counts from 1 in each process; ``ts`` is the sender's wall clock in seconds since the epoch and is information
+    only. ``boot`` is a random id of the process, ``truth`` the SHA-256 of the document that it runs on.
+    """
+
+    svc: str
+    i: Count
+    ts: float
+    boot: str = ""
+    host: str = ""
+    pid: int = 0
+    truth: str = ""
+
+
+class Malformed(Enum):
+    """Why bytes on a heartbeat channel are no heartbeat. The value is a phrase for the log."""
+
+    TOO_LONG = f"longer than {names.MAX_BEAT_BYTES} bytes"
+    NOT_A_BEAT = "not a heartbeat in JSON"
+    WRONG_SERVICE = "of another service"
+
+
+class HeartbeatMiss(msgspec.Struct, frozen=True, tag=names.HEARTBEAT_MISS):
+    """A service went dark: ``late_sec`` since its last beat, or since watching began where there was none."""
+
+    svc: str
+    late_sec: float
+    timeout_sec: float
+    ts: int
+
+
+class HeartbeatOk(msgspec.Struct, frozen=True, tag=names.HEARTBEAT_OK):
+    """A service beats: ``age_sec`` since the beat that says so."""
+
+    svc: str
+    age_sec: float
+    ts: int
+
+
+class HealerMiss(msgspec.Struct, frozen=True, tag=names.HEALER_MISS):
+    """Healer went dark, says sentinel."""
+
+    svc: str
+    late_sec: float
+    timeout_sec: float
+    ts: int
+
+
+class HealerOk(msgspec.Struct, frozen=True, tag=names.HEALER_OK):
+    """Healer beats again, says sentinel."""
+
+    svc: str
+    ts: int
+
+
+class BusLost(msgspec.Struct, frozen=True, tag=names.BUS_LOST):
+    """Healer is cut off from a bus, so it judges nobody who beats there."""
+
+    bus: str
+    ts: int
+
+
+class BusOk(msgspec.Struct, frozen=True, tag=names.BUS_OK):
+    """Healer hears the bus again, after ``lost_sec``."""
+
+    bus: str
+    lost_sec: float
+    ts: int
+
+
+Alert = HeartbeatMiss | HeartbeatOk | HealerMiss | HealerOk | BusLost | BusOk
+MISSES: Final = (HeartbeatMiss, HealerMiss)
+
+encode: Final = msgspec.json.Encoder().encode
+_decode_beat = msgspec.json.Decoder(Heartbeat).decode
+_decode_alert: Callable[[bytes], Alert] = msgspec.json.Decoder(Alert).decode
+
+
+def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
+    """Read bytes from ``service``'s channel; anything that is no heartbeat of that service is Malformed, never raised.
+
+    The length is capped before the parser sees the bytes, which bounds numbers and nesting as well.
+    """
+    if len(raw) > names.MAX_BEAT_BYTES:
+        return Malformed.TOO_LONG
+    try:
+        beat = _decode_beat(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return Malformed.NOT_A_BEAT
+    return beat if beat.svc == service else Malformed.WRONG_SERVICE
+
+
+def decode_alert(raw: bytes) -> Alert | None:
+    """Read an alert; None where it is of a type that this version does not know, or no alert at all."""
+    try:
+        return _decode_alert(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def subject(alert: Alert) -> str:
+    """Whom the alert is about: a service, or a bus."""
+    return alert.bus if isinstance(alert, (BusLost, BusOk)) else alert.svc
+
+
+def sentence(alert: Alert) -> str:
+    """One line for the journal and the terminal: type, whom, seconds."""
+    match alert:
+        case HeartbeatMiss() | HealerMiss():
+            return f"{kind(alert)} {alert.svc}: no beat for {alert.late_sec:.1f} s (timeout {alert.timeout_sec:g} s)"
+        case HeartbeatOk():
+            return f"{kind(alert)} {alert.svc}: beating, last beat {alert.age_sec:.1f} s ago"
+        case HealerOk():
+            return f"{kind(alert)} {alert.svc}: beating"
+        case BusLost():
+            return f"{kind(alert)} {alert.bus}: nothing can be heard, nobody there is judged"
+        case BusOk():
+            return f"{kind(alert)} {alert.bus}: heard again after {alert.lost_sec:.1f} s"
+
+
+def kind(alert: Alert) -> str:
+    """The alert's ``type`` field."""
+    return str(alert.__struct_config__.tag)

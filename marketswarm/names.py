@@ -1,0 +1,87 @@
+"""Every key, channel, stream, variable and default that other programs rely on: the only place where one is spelled."""
+
+from typing import Final
+
+# Buses. The addresses are numbers: a bare Debian host may not resolve "localhost".
+SYSTEM_BUS: Final = "system-redis"
+MARKET_BUS: Final = "market-redis"
+DEFAULT_BUS_URLS: Final = {
+    SYSTEM_BUS: "redis://127.0.0.1:6379",
+    MARKET_BUS: "redis://127.0.0.1:6380",
+}
+
+# Truth.
+TRUTH_KEY: Final = "truth:doc"
+TRUTH_HASH_KEY: Final = "truth:sha256"
+TRUTH_CHANGED: Final = "truth:changed"
+TRUTH_FILE: Final = "/etc/marketswarm/truth.json"
+TRUTH_FILE_IN_CHECKOUT: Final = "etc/truth.json"
+MAX_TRUTH_BYTES: Final = 1 << 20
+MAX_TRUTH_DEPTH: Final = 32
+SERVICE_NAME: Final = r"[a-z0-9_]{1,64}"
+
+# Services that the rest knows by name.
+HEALER: Final = "healer"
+SENTINEL: Final = "sentinel"
+SERVICES_GROUP: Final = "marketswarm.services"
+
+# Heartbeats.
+HEARTBEAT_SUFFIX: Final = ":heartbeat"
+DEFAULT_INTERVAL_SEC: Final = 10.0
+DEFAULT_TIMEOUT_SEC: Final = 30.0
+MAX_BEAT_BYTES: Final = 4096
+
+# Alerts.
+ALERT_CHANNEL: Final = "healer:alerts"
+ALERT_LOG: Final = "healer:alerts:log"
+ALERT_LOG_FIELD: Final = "event"
+ALERT_LOG_MAXLEN: Final = 10_000
+
+HEARTBEAT_MISS: Final = "heartbeat_miss"
+HEARTBEAT_OK: Final = "heartbeat_ok"
+HEALER_MISS: Final = "healer_miss"
+HEALER_OK: Final = "healer_ok"
+BUS_LOST: Final = "bus_lost"
+BUS_OK: Final = "bus_ok"
+
+# Environment.
+ENV_REDIS_URL: Final = "REDIS_URL"
+ENV_TRUTH_REDIS_URL: Final = "TRUTH_REDIS_URL"
+ENV_TRUTH_REDIS_KEY: Final = "TRUTH_REDIS_KEY"
+ENV_LOG_LEVEL: Final = "LOG_LEVEL"
+ENV_DEFAULT_TIMEOUT_SEC: Final = "DEFAULT_TIMEOUT_SEC"
+ENV_ALERT_CHANNEL: Final = "ALERT_CHANNEL"
+ENV_HB_INTERVAL_SEC: Final = "HB_INTERVAL_SEC"
+ENV_HEALER_HEARTBEAT_CHANNEL: Final = "HEALER_HEARTBEAT_CHANNEL"
+ENV_SENTINEL_TIMEOUT_SEC: Final = "SENTINEL_TIMEOUT_SEC"
+ENV_CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
+
+
+def heartbeat_channel(service: str) -> str:
+    """The channel a service beats on unless truth names another."""
+    return service + HEARTBEAT_SUFFIX
+
+
+def lease_key(service: str) -> str:
+    """The key that holds a service's last beat and expires with its timeout."""
+    return service + HEARTBEAT_SUFFIX
+
+
+def health_key(service: str) -> str:
+    """The key that holds a service's latest alert or ok object."""
+    return f"health:{service}"
+
+
+def canary_channel(watcher: str) -> str:
+    """The channel on which a watcher hears its own nonce, to know that its subscription is not deaf."""
+    return f"{watcher}:canary"
+
+
+def bus_env(bus: str) -> str:
+    """The variable that sets a bus's address: ``system-redis`` is ``SYSTEM_REDIS_URL``."""
+    return bus.upper().replace("-", "_") + "_URL"
+
+
+def truth_hash_key(doc_key: str) -> str:
+    """The key of the hash that belongs to a truth document's key."""
+    return TRUTH_HASH_KEY if doc_key == TRUTH_KEY else f"{doc_key}:sha256"

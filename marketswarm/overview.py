@@ -1,0 +1,177 @@
+"""`marketswarm status`: what the buses tell of every service, and one exit code for all of it."""
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from marketswarm import names
+from marketswarm.bus import Bus, Lease, connect
+from marketswarm.daemon import own_position
+from marketswarm.errors import BusUnreachableError
+from marketswarm.messages import MISSES, Malformed, decode_alert, decode_heartbeat
+from marketswarm.settings import Settings
+from marketswarm.term import Paint
+from marketswarm.truth import Position, Truth, parse
+
+CLIENT_NAME = "marketswarm:status"
+
+
+class Verdict(StrEnum):
+    """What a person wants to know of a service."""
+
+    UP = "up"
+    DOWN = "DOWN"
+    RETURNING = "returning"
+    """Reported dark, and beating again: the recovery is about to be reported."""
+    UNSEEN = "unseen"
+    """No beat so far, and no verdict yet."""
+    UNKNOWN = "unknown"
+    """Its bus does not answer, or nobody alive is watching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service. Seconds are since the last beat; ``since`` is the time of the last verdict, epoch seconds."""
+
+    service: str
+    state: Verdict
+    beat_age_sec: float | None
+    since: int | None
+    host: str | None
+    bus: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole swarm at one moment."""
+
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well, 1 a warning, 2 something is down (Nagios' plugin codes, as monitoring tools read them)."""
+        states = {row.state for row in self.rows}
+        if Verdict.DOWN in states:
+            return 2
+        return 0 if states <= {Verdict.UP} and not self.notes else 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Shape for programs: ``{exit_code, services: [{service, state, …}], notes}``."""
+        return {"exit_code": self.exit_code, "services": [asdict(row) for row in self.rows], "notes": self.notes}
+
+
+async def look(settings: Settings) -> Overview:
+    """Ask the buses. Raises BusUnreachableError where system-redis, which holds the verdicts, does not answer."""
+    system = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name=CLIENT_NAME)
+    try:
+        stored = await system.truth(settings.truth_key)
+    finally:
+        await system.close()
+    if stored is None:
+        raise BusUnreachableError(
+            f"{names.SYSTEM_BUS} at {system.address} has no {settings.truth_key}: run marketswarm-seed"
+        )
+    truth = parse(stored.raw)
+    urls = truth.bus_urls()
+    buses = connect({bus: settings.address(bus, urls) for bus in urls}, client_name=CLIENT_NAME)
+    try:
+        return await _gather(truth, settings, buses)
+    finally:
+        for bus in buses.values():
+            await bus.close()
+
+
+async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Overview:
+    watched = {p.service: p for p in truth.watched(default_timeout_sec=settings.default_timeout_sec)}
+    positions = {svc: own_position(svc, truth, settings) for svc in truth.services} | watched
+    health = await buses[names.SYSTEM_BUS].health(positions)
+    leases: dict[str, Lease] = {}
+    silent: set[str] = set()
+    for name, bus in buses.items():
+        try:
+            leases |= await bus.leases(p.service for p in positions.values() if p.bus == name)
+        except BusUnreachableError:
+            silent.add(name)
+    watchers = {names.HEALER, names.SENTINEL} & positions.keys()
+    rows = tuple(
+        _row(
+            position,
+            leases.get(service),
+            health.get(service),
+            trusted=position.bus not in silent and _watcher_of(service) in leases,
+        )
+        for service, position in sorted(positions.items())
+    )
+    notes = [f"{bus} at {buses[bus].address} does not answer: is its redis-server running?" for bus in sorted(silent)]
+    notes += [
+        f"{watcher} is not beating: what it last said of others may be old; start it"
+        for watcher in sorted(watchers - leases.keys())
+        if not _is_down(health.get(watcher))
+    ]
+    return Overview(rows, tuple(notes))
+
+
+def _watcher_of(service: str) -> str:
+    return names.SENTINEL if service == names.HEALER else names.HEALER
+
+
+def _is_down(health: bytes | None) -> bool:
+    return health is not None and isinstance(decode_alert(health), MISSES)
+
+
+def _row(at: Position, lease: Lease | None, health: bytes | None, *, trusted: bool) -> Row:
+    alert = decode_alert(health) if health else None
+    beat = decode_heartbeat(lease.raw, at.service) if lease else None
+    alive = beat is not None and not isinstance(beat, Malformed)
+    age_sec = max(0.0, at.timeout_sec - lease.ttl_ms / 1000) if lease and alive else None
+    if isinstance(alert, MISSES):
+        state = Verdict.RETURNING if alive else Verdict.DOWN
+    elif alive:
+        state = Verdict.UP
+    elif not trusted:
+        state = Verdict.UNKNOWN
+    else:
+        state = Verdict.UP if alert else Verdict.UNSEEN  # a program that only publishes has no lease
+    return Row(
+        service=at.service,
+        state=state,
+        beat_age_sec=None if age_sec is None else round(age_sec, 3),
+        since=alert.ts if alert else None,
+        host=(beat.host or None) if beat is not None and not isinstance(beat, Malformed) else None,
+        bus=at.bus,
+    )
+
+
+_STYLES = {Verdict.UP: "green", Verdict.DOWN: "bold red"}
+_COLUMNS = ("service", "state", "last beat", "since", "host")
+
+
+def render(overview: Overview, paint: Paint) -> str:
+    """Lay the overview out for people, a line a service."""
+    table = [_cells(row) for row in overview.rows]
+    widths = [max(len(cells[i]) for cells in [_COLUMNS, *table]) for i in range(len(_COLUMNS))]
+    lines = [paint(_line(_COLUMNS, widths), "dim")]
+    for row, cells in zip(overview.rows, table, strict=True):
+        line = _line(cells, widths)
+        state = cells[1]
+        lines.append(line.replace(f" {state}", f" {paint(state, _STYLES.get(row.state, 'yellow'))}", 1))
+    return "\n".join(lines + [paint(f"! {note}", "yellow") for note in overview.notes])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    age = "-" if row.beat_age_sec is None else f"{row.beat_age_sec:.1f} s ago"
+    return (row.service, str(row.state), age, _since(row.since), row.host or "-")
+
+
+def _since(ts: int | None) -> str:
+    if ts is None:
+        return "-"
+    form = "%H:%M:%S" if time.time() - ts < 12 * 3600 else "%Y-%m-%d %H:%M"
+    return datetime.fromtimestamp(ts).astimezone().strftime(form)
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -1,0 +1,43 @@
+"""Talking to systemd (sd_notify(3)); silent where no service manager listens."""
+
+import sdnotify
+
+
+class Manager:
+    """The service manager that started this process, if there is one."""
+
+    def __init__(self) -> None:
+        self._notifier = sdnotify.SystemdNotifier()
+
+    def ready(self) -> None:
+        """Say that the service works now."""
+        self._notifier.notify("READY=1")
+
+    def stopping(self) -> None:
+        """Say that the service is about to end."""
+        self._notifier.notify("STOPPING=1")
+
+    def alive(self) -> None:
+        """Feed the watchdog. A datagram of its own, so that nothing else can spoil it."""
+        self._notifier.notify("WATCHDOG=1")
+
+    def status(self, line: str) -> None:
+        """Set the line that ``systemctl status`` shows.
+
+        sdnotify encodes latin-1 and drops what does not fit without a word, hence ASCII; a line break would start
+        another assignment.
+        """
+        printable = line.encode("ascii", "replace").decode("ascii")
+        self._notifier.notify("STATUS=" + " ".join(printable.split()))
+
+
+def watchdog_period_sec(watchdog_usec: str | None, watchdog_pid: str | None, pid: int) -> float | None:
+    """Seconds between two signs of life, or None where no watchdog waits for this process.
+
+    Half of what systemd allows, as sd_watchdog_enabled(3) advises.
+    """
+    if not watchdog_usec or not watchdog_usec.isdecimal() or int(watchdog_usec) == 0:
+        return None
+    if watchdog_pid and watchdog_pid != str(pid):
+        return None
+    return int(watchdog_usec) / 2_000_000

@@ -1,0 +1,93 @@
+"""What a document of valid parts can still get wrong: the parts against one another."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from marketswarm import names
+from marketswarm.truth.models import Position, Truth
+from marketswarm.truth.wording import line, number, path, quoted
+
+
+def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
+    """Find what makes a document unusable although each part is valid: one line each.
+
+    ``left_out`` names services that the document has and ``truth`` has not: nothing is said of them.
+    """
+    yield from _shared_channels(truth)
+    yield from _cycles(truth)
+    yield from _short_timeouts(truth, left_out)
+
+
+def timeout_line(truth: Truth, at: Position, relation: str) -> str:
+    """Word what is wrong between a service's timeout and its interval, at the place that states the timeout.
+
+    ``relation`` stands between them, as in "must be >".
+    """
+    own = ("services", at.service, "heartbeat")
+    interval = number(at.interval_sec)
+    if truth.section(at.service).heartbeat.timeout_sec is not None:
+        return line((*own, "timeout_sec"), f"{relation} interval_sec ({interval}), is {number(at.timeout_sec)}")
+    if _cadence(truth) is not None:
+        return line(
+            ("services", names.HEALER, "threshold", "heartbeat_cadence"),
+            f"{relation} {path((*own, 'interval_sec'))} ({interval}), is {number(at.timeout_sec)}",
+        )
+    return line(own, f"timeout_sec {relation} interval_sec ({interval}), is {number(at.timeout_sec)} by default")
+
+
+def _cadence(truth: Truth) -> float | None:
+    return truth.section(names.HEALER).threshold.heartbeat_cadence
+
+
+def _shared_channels(truth: Truth) -> Iterator[str]:
+    owners: dict[tuple[str, str], str] = {}
+    for at in truth.positions():
+        owner = owners.setdefault((at.bus, at.channel), at.service)
+        if owner != at.service:
+            yield line(
+                ("services", at.service, "heartbeat", "channel"),
+                f"must differ from that of {owner} on {at.bus}, is {quoted(at.channel)}",
+            )
+
+
+def _short_timeouts(truth: Truth, left_out: Collection[str]) -> Iterator[str]:
+    """Find services that would be missed between two good beats. Sentinel watches healer."""
+    watched = {at.service: at for at in truth.watched()}
+    if names.SENTINEL in truth.services and truth.section(names.HEALER).heartbeat.timeout_sec is not None:
+        watched[names.HEALER] = truth.position(names.HEALER)
+    for at in watched.values():
+        stated = truth.section(at.service).heartbeat.timeout_sec or _cadence(truth)
+        if at.service not in left_out and stated is not None and stated <= at.interval_sec:
+            yield timeout_line(truth, at, "must be >")
+
+
+def _cycles(truth: Truth) -> Iterator[str]:
+    needs = {name: section.dependencies for name, section in truth.services.items()}
+    for cycle in _find_cycles(needs):
+        yield line(
+            ("services", cycle[0], "dependencies"),
+            f"must not lead back to the service, is {' -> '.join([*cycle, cycle[0]])}",
+        )
+
+
+def _find_cycles(needs: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    """Walk depth first, without recursion, and give each cycle that shares no service with one given before."""
+    done: set[str] = set()
+    given: set[str] = set()
+    for start in needs:
+        if start in done:
+            continue
+        trail = {start: iter(needs[start])}
+        while trail:
+            here = next(reversed(trail))
+            target = next(trail[here], None)
+            if target is None:
+                done.add(here)
+                del trail[here]
+            elif target in trail:
+                on_trail = list(trail)
+                cycle = on_trail[on_trail.index(target) :]
+                if given.isdisjoint(cycle):
+                    given.update(cycle)
+                    yield cycle
+            elif target in needs and target not in done:
+                trail[target] = iter(needs[target])

@@ -1,0 +1,107 @@
+"""What works but is hardly meant: one line a warning."""
+
+import difflib
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from marketswarm import names
+from marketswarm.truth.checks import timeout_line
+from marketswarm.truth.credentials import Loc
+from marketswarm.truth.models import AccessPoint, Truth, implied_service
+from marketswarm.truth.wording import line, quoted, shown
+
+_SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
+# Editors read it to find the schema.
+_SCHEMA_LINK: Loc = ("$schema",)
+
+
+def warnings(truth: Truth) -> tuple[str, ...]:
+    """Find what a valid document probably gets wrong, as lines of the form ``path: phrase, is VALUE``."""
+    return (
+        *_unknown_fields(truth, ()),
+        *_stray_thresholds(truth),
+        *_unknown_dependencies(truth),
+        *_close_timeouts(truth),
+        *_odd_watches(truth),
+        *_unwatched(truth),
+    )
+
+
+def _unknown_fields(value: object, loc: Loc) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        for name in value.model_extra or ():
+            if (*loc, name) != _SCHEMA_LINK:
+                close = difflib.get_close_matches(name[:64], fields, n=1)
+                yield line((*loc, name), f"is no known field{f', is {close[0]} meant?' if close else ''}")
+        for name in fields:
+            yield from _unknown_fields(getattr(value, name), (*loc, name))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _unknown_fields(item, (*loc, name))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _unknown_fields(item, (*loc, index))
+
+
+def _stray_thresholds(truth: Truth) -> Iterator[str]:
+    for name, section in truth.services.items():
+        if name != names.HEALER and "threshold" in section.model_fields_set:
+            yield line(("services", name, "threshold"), f"is read in the section of {names.HEALER} only")
+
+
+def _unknown_dependencies(truth: Truth) -> Iterator[str]:
+    known = truth.services.keys() | truth.bus_urls().keys()
+    for name, section in truth.services.items():
+        for index, needed in enumerate(section.dependencies):
+            loc = ("services", name, "dependencies", index)
+            if needed not in known:
+                yield line(loc, f"should be a service of this document{shown(loc, needed)}")
+
+
+def _close_timeouts(truth: Truth) -> Iterator[str]:
+    for at in truth.positions():
+        if at.timeout_sec < 2 * at.interval_sec:
+            yield timeout_line(truth, at, "should be at least twice")
+
+
+def _watches(truth: Truth) -> tuple[AccessPoint, ...]:
+    return truth.section(names.HEALER).access_points.subscribe_to
+
+
+def _odd_watches(truth: Truth) -> Iterator[str]:
+    """Find what healer is told to watch though no service of the document beats there."""
+    positions = truth.positions()
+    beats = {(at.bus, at.channel) for at in positions}
+    elsewhere = {at.channel: at for at in positions}
+    for index, point in enumerate(_watches(truth)):
+        loc = (*_SUBSCRIBE_TO, index)
+        if point.key is None:
+            yield line(loc, f'should name the heartbeat channel as key, is the bus "{point.bus}" alone')
+        elif (point.bus, point.key) in beats:
+            continue
+        elif at := elsewhere.get(point.key):
+            yield line((*loc, "bus"), f'should be "{at.bus}", where {at.service} beats{shown(loc, point.bus)}')
+        elif implied_service(point.key):
+            yield line((*loc, "key"), f"should be a channel that a service beats on{shown(loc, point.key)}")
+        else:
+            yield line((*loc, "key"), f"should be a heartbeat channel, is not watched{shown(loc, point.key)}")
+
+
+def _unwatched(truth: Truth) -> Iterator[str]:
+    if names.HEALER not in truth.services:
+        yield line(("services", names.HEALER), "is missing, so nobody watches any heartbeat")
+        return
+    positions = truth.positions()
+    beats = {(at.bus, at.channel) for at in positions}
+    watches = {(point.bus, point.key) for point in _watches(truth)}
+    on_wrong_bus = {channel for _, channel in watches - beats}
+    for at in positions:
+        if (at.bus, at.channel) in watches or at.channel in on_wrong_bus:
+            continue
+        loc = ("services", at.service, "heartbeat")
+        if at.service != names.HEALER:
+            yield line(loc, f"is watched by nobody, add {quoted(at.channel)} on {at.bus} to subscribe_to of healer")
+        elif names.SENTINEL not in truth.services:
+            yield line(loc, f"is watched by nobody, add a section for {names.SENTINEL}")

@@ -1,0 +1,271 @@
+"""The truth document as types, and what the daemons ask of it. Unknown fields are kept."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from marketswarm import names
+from marketswarm.address import Address
+
+MAX_INTERVAL_SEC: Final = 86_400
+MAX_TIMEOUT_SEC: Final = 2_592_000
+MAX_BUSES: Final = 64
+# ECMA and Rust read these alike: the schema and the validator share them.
+TEXT: Final = r"^[^\s\u0000-\u001f\u007f-\u009f]*$"
+SERVICE_NAME: Final = f"^(?:{names.SERVICE_NAME})$"
+BUS_NAME: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_NAMED_BUSES: Final = 8
+
+Text = Annotated[str, Field(min_length=1, max_length=256, pattern=TEXT)]
+ServiceName = Annotated[str, Field(pattern=SERVICE_NAME)]
+BusName = Annotated[str, Field(pattern=BUS_NAME)]
+IntervalSec = Annotated[float, Field(gt=0, le=MAX_INTERVAL_SEC)]
+TimeoutSec = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_SEC)]
+
+Buses = Mapping[str, Address]
+_DEFAULT_BUSES: Buses = {name: Address.parse(url) for name, url in names.DEFAULT_BUS_URLS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a service stands: the bus and channel of its beats, how often they come, and when they are overdue."""
+
+    service: str
+    bus: str
+    channel: str
+    interval_sec: float
+    timeout_sec: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A channel, stream or key on a bus."""
+
+    bus: str
+    key: str
+
+
+def bus_of(url: str, buses: Buses) -> str | None:
+    """Name the bus that a URL leads to: the one that its host names, whatever the port, else one at its address.
+
+    Raises ValueError with a phrase that fits behind "SETTING: " for what is no address.
+    """
+    address = _address(url)
+    if address.host in buses:
+        return address.host
+    return next((name for name, known in buses.items() if known.same_server(address)), None)
+
+
+def _address(url: str) -> Address:
+    try:
+        urlsplit(url)
+    except ValueError:
+        # urlsplit's own words may repeat a part of the password.
+        raise ValueError("must be a URL as in redis://127.0.0.1:6379") from None
+    return Address.parse(url)
+
+
+def _known(info: ValidationInfo) -> Buses:
+    """Tell the buses of the document that is being validated, which the caller gives as context."""
+    return info.context or _DEFAULT_BUSES
+
+
+def _naming(buses: Buses) -> str:
+    listed = sorted(buses)
+    return f"a known bus ({', '.join(listed[:_NAMED_BUSES])}{', ...' * (len(listed) > _NAMED_BUSES)})"
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _text_or_integer(value: object) -> object:
+    if value is None or isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise ValueError("must be text or an integer")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+
+class Bus(_Section):
+    """A Redis server that carries beats, alerts and truth."""
+
+    url: Text = Field(description="Its address without a password, as in redis://127.0.0.1:6379.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        _address(url)
+        return url
+
+
+class Heartbeat(_Section):
+    """How a service shows that it is alive."""
+
+    channel: Text | None = Field(default=None, description="Default: the service's name and :heartbeat.")
+    interval_sec: IntervalSec = Field(default=names.DEFAULT_INTERVAL_SEC, description="Seconds between two beats.")
+    redis_url: Text | None = Field(
+        default=None,
+        description="The bus it beats on, named by the host, as in redis://system-redis:6379. Default: system-redis.",
+    )
+    timeout_sec: TimeoutSec | None = Field(
+        default=None,
+        description="Seconds without a beat after which it is missed. Default: threshold.heartbeat_cadence of healer.",
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _leads_to_a_bus(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and bus_of(url, _known(info)) is None:
+            raise ValueError(f"must lead to {_naming(_known(info))}")
+        return url
+
+
+class AccessPoint(_Section):
+    """A channel, stream or key on a bus, or the bus as a whole."""
+
+    bus: str = Field(description="The name of a bus.")
+    key: Text | None = Field(default=None, description="A channel, stream or key on it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object, info: ValidationInfo) -> object:
+        """Read the bare text that older documents hold: a bus if it names one, else a key on system-redis."""
+        if not isinstance(value, str):
+            return value
+        return {"bus": value} if value in _known(info) else {"bus": names.SYSTEM_BUS, "key": value}
+
+    @field_validator("bus")
+    @classmethod
+    def _is_known(cls, bus: str, info: ValidationInfo) -> str:
+        if bus not in _known(info):
+            raise ValueError(f"must be {_naming(_known(info))}")
+        return bus
+
+
+AccessPoints = Annotated[
+    tuple[AccessPoint, ...],
+    # Strict would take a tuple only, and JSON has none.
+    Field(strict=False),
+    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str | AccessPoint]),
+]
+
+
+class Access(_Section):
+    """What a service writes to and reads from."""
+
+    publish_to: AccessPoints = Field(default=(), description="Where it writes. Healer: its alerts and its beat.")
+    subscribe_to: AccessPoints = Field(default=(), description="What it reads. Healer: the heartbeats it watches.")
+
+
+class Threshold(_Section):
+    """When healer calls a service missed."""
+
+    heartbeat_cadence: TimeoutSec | None = Field(
+        default=None, description="Seconds without a beat, for services that state no timeout_sec of their own."
+    )
+
+
+class Service(_Section):
+    """One service: a daemon that beats."""
+
+    heartbeat: Heartbeat = Field(default=Heartbeat(), description="Its sign of life.")
+    access_points: Access = Field(default=Access(), description="What it writes to and reads from.")
+    dependencies: tuple[Text, ...] = Field(default=(), strict=False, description="The services it needs.")
+    threshold: Threshold = Field(default=Threshold(), description="Read in the section of healer only.")
+
+
+class Truth(_Section):
+    """The one document from which every service learns where it stands."""
+
+    model_config = ConfigDict(title="MarketSwarm truth")
+
+    services: dict[ServiceName, Service] = Field(description="A section for each service, by its name.")
+    buses: dict[BusName, Bus] = Field(default={}, max_length=MAX_BUSES, description="The addresses of buses, by name.")
+    version: Annotated[str | int | None, BeforeValidator(_text_or_integer)] = Field(
+        default=None, description="The author's own mark for this version."
+    )
+
+    def bus_urls(self) -> dict[str, str]:
+        """Give the address of every bus: the defaults, overlaid with the document's."""
+        return names.DEFAULT_BUS_URLS | {name: bus.url for name, bus in self.buses.items()}
+
+    def position(self, service: str, *, default_timeout_sec: float = names.DEFAULT_TIMEOUT_SEC) -> Position:
+        """Say where a service stands; one that the document does not know stands where the defaults put it.
+
+        The timeout is the service's own, else healer's ``threshold.heartbeat_cadence``, else the argument.
+        """
+        return self._position(service, self._addresses(), default_timeout_sec)
+
+    def positions(self, *, default_timeout_sec: float = names.DEFAULT_TIMEOUT_SEC) -> tuple[Position, ...]:
+        """Say where each service of the document stands, in the document's order."""
+        buses = self._addresses()
+        return tuple(self._position(service, buses, default_timeout_sec) for service in self.services)
+
+    def watched(self, *, default_timeout_sec: float = names.DEFAULT_TIMEOUT_SEC) -> tuple[Position, ...]:
+        """Say what healer watches: its ``subscribe_to`` in order, each service once.
+
+        A channel that no service of the document beats on, but is named as a heartbeat channel, stands for a service
+        of that name; anything else is left out.
+        """
+        buses = self._addresses()
+        beats = {(at.bus, at.channel): at for at in self.positions(default_timeout_sec=default_timeout_sec)}
+        found: dict[str, Position] = {}
+        for point in self.section(names.HEALER).access_points.subscribe_to:
+            at = beats.get((point.bus, point.key or ""))
+            if at:
+                found[at.service] = at
+            elif name := implied_service(point.key):
+                implied = self._position(name, buses, default_timeout_sec)
+                found.setdefault(name, replace(implied, bus=point.bus, channel=names.heartbeat_channel(name)))
+        return tuple(found.values())
+
+    def alerts_to(self, default_channel: str = names.ALERT_CHANNEL) -> Endpoint:
+        """Say where healer's alerts go: what its ``publish_to`` names beside its beat, best the usual channel."""
+        own_beat = self.position(names.HEALER).channel
+        named = [
+            Endpoint(point.bus, point.key)
+            for point in self.section(names.HEALER).access_points.publish_to
+            if point.key and point.key != own_beat and not point.key.endswith(names.HEARTBEAT_SUFFIX)
+        ]
+        usual = [endpoint for endpoint in named if endpoint.key == names.ALERT_CHANNEL]
+        return next(iter(usual + named), Endpoint(names.SYSTEM_BUS, default_channel))
+
+    def section(self, service: str) -> Service:
+        """Give a service's section, or an empty one."""
+        return self.services.get(service, _NO_SECTION)
+
+    def _addresses(self) -> Buses:
+        return {name: Address.parse(url) for name, url in self.bus_urls().items()}
+
+    def _position(self, service: str, buses: Buses, default_timeout_sec: float) -> Position:
+        beat = self.section(service).heartbeat
+        cadence = self.section(names.HEALER).threshold.heartbeat_cadence
+        return Position(
+            service=service,
+            bus=(beat.redis_url and bus_of(beat.redis_url, buses)) or names.SYSTEM_BUS,
+            channel=beat.channel or names.heartbeat_channel(service),
+            interval_sec=beat.interval_sec,
+            timeout_sec=beat.timeout_sec or cadence or default_timeout_sec,
+        )
+
+
+_NO_SECTION = Service()
+_IMPLIED = re.compile(f"({names.SERVICE_NAME}){names.HEARTBEAT_SUFFIX}")
+
+
+def implied_service(key: str | None) -> str | None:
+    """Name the service whose default heartbeat channel this would be, or None."""
+    match = _IMPLIED.fullmatch(key or "")
+    return match[1] if match else None
+
+
+def schema() -> dict[str, Any]:
+    """Describe the document as JSON Schema, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Truth.model_json_schema()}
