@@ -1,6 +1,25 @@
-"""``python -m marketswarm`` is the ``marketswarm`` command."""
+"""The command `marketswarm`, also as `python -m marketswarm`."""
 
-from marketswarm.cli import main
+import sys
+
+RUN_WORDS = 3
+
+
+def main() -> None:
+    """Run the command.
+
+    `marketswarm run SERVICE` goes past the command line parser: a daemon would carry it in its memory for months.
+    """
+    words = sys.argv
+    if len(words) == RUN_WORDS and words[1] == "run" and not words[2].startswith("-"):
+        from marketswarm.start import start  # noqa: PLC0415 - only a daemon needs it
+
+        start(words[2])
+    else:
+        from marketswarm import cli  # noqa: PLC0415 - a daemon does not need it
+
+        cli.main()
+
 
 if __name__ == "__main__":
     main()

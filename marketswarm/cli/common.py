@@ -1,14 +1,13 @@
 """What the commands share."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from marketswarm import names
-from marketswarm.errors import MarketSwarmError
+from marketswarm.start import guarded
 
 TRUTH_OPTION = click.option(
     "--truth",
@@ -20,26 +19,17 @@ TRUTH_OPTION = click.option(
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
-def guarded(call: Callable[[], Any]) -> Any:
-    """Call; an error that a person can mend ends the process with its lines and its exit code, without a traceback."""
-    try:
-        return call()
-    except MarketSwarmError as error:
-        for line in str(error).splitlines():
-            click.echo(f"error: {line}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader, `head` say, has seen enough. Python would complain once more when it flushes at exit.
-        sys.stderr.close()
-        sys.exit(0)
-
-
 class Command(click.Command):
     """A command that speaks of a person's mistakes in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        return guarded(lambda: super(Command, self).invoke(ctx))
+        try:
+            return guarded(lambda: super(Command, self).invoke(ctx))
+        except BrokenPipeError:
+            # The reader, `head` say, has seen enough. Python would complain once more when it flushes at exit.
+            sys.stderr.close()
+            sys.exit(0)
 
 
 class Group(click.Group):

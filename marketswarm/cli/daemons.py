@@ -1,7 +1,5 @@
 """`marketswarm run`."""
 
-import asyncio
-
 import click
 
 from marketswarm.cli.common import Command
@@ -15,9 +13,6 @@ def run(service: str) -> None:
     It waits for its bus and for the truth, then beats. Exit codes are sysexits(3): 65 bad truth, 77 refused by the
     bus, 78 bad environment or no such service.
     """
-    from marketswarm import daemon, log, services, settings
+    from marketswarm.start import start
 
-    environment = settings.load()
-    work = services.load(service)
-    log.configure(environment.log_level, environment.journal_stream)
-    asyncio.run(daemon.run(service, work, environment))
+    start(service)

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import random
-import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -122,7 +121,7 @@ class _Pulse:
     def __init__(self, daemon: Daemon, truth_sha256: str) -> None:
         self.count = 0
         self._daemon = daemon
-        self._boot = secrets.token_hex(8)
+        self._boot = os.urandom(8).hex()
         self._host = socket.gethostname()
         self._truth = truth_sha256
         self._refusal = ""

@@ -38,46 +38,39 @@ def socket_path(environ: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Hold the lock beside the socket. Raises MarketSwarmError with the holder's pid where another process has it.
+def listening(path: Path) -> Iterator[socket.socket]:
+    """Listen at ``path``, as the only process that does; a socket that a dead one left behind is replaced.
 
-    The kernel lets go of a lock when its holder dies, whatever the way, so none is ever left behind.
+    Raises MarketSwarmError with the other's pid where there is one, BadEnvironmentError for a path that cannot be.
     """
-    with path.with_suffix(".lock").open("a+", encoding="ascii") as file:
+    with _lock(path.with_suffix(".lock")), socket.socket(socket.AF_UNIX) as listener:
+        path.unlink(missing_ok=True)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            pid = file.read().strip() or "unknown"
-            raise MarketSwarmError(
-                f"`marketswarm up` is already running (pid {pid}); stop it first, or use it: marketswarm up ps"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+            listener.bind(str(path))
+        except OSError as error:
+            raise BadEnvironmentError(f"{path}: {error}; set XDG_RUNTIME_DIR to a directory that is yours") from error
+        path.chmod(0o600)
+        listener.listen()
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @asynccontextmanager
-async def serve(path: Path, answer: Answer) -> AsyncIterator[None]:
-    """Answer at ``path``, under the lock: a socket that is there already was left behind, and is replaced."""
-    path.unlink(missing_ok=True)
-    try:
-        server = await asyncio.start_unix_server(
-            lambda reader, writer: _converse(reader, writer, answer), path, limit=_MAX_BYTES
-        )
-    except OSError as error:
-        raise BadEnvironmentError(f"{path}: {error}; set XDG_RUNTIME_DIR to a directory that is yours") from error
-    path.chmod(0o600)
+async def serve(listener: socket.socket, answer: Answer) -> AsyncIterator[None]:
+    """Answer whoever connects, until the context is left."""
+    server = await asyncio.start_unix_server(
+        lambda reader, writer: _converse(reader, writer, answer), sock=listener, limit=_MAX_BYTES
+    )
     try:
         yield
     finally:
         server.close()
-        path.unlink(missing_ok=True)
 
 
 def ask(path: Path, verb: str, service: str = "") -> str:
-    """Send a request and return the answer, a text to show. Raises MarketSwarmError with one line where there is none."""
+    """Send a request and return the answer, a text to show. Raises MarketSwarmError where it is refused or lost."""
     request = json.dumps({"verb": verb, "service": service}).encode() + b"\n"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SEC)
@@ -118,6 +111,24 @@ async def _respond(line: bytes, answer: Answer) -> dict[str, str]:
         return {"text": await answer(verb, service)}
     except MarketSwarmError as error:
         return {"error": str(error)}
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold a lock that says our pid. The kernel lets go of it when its holder dies, so none is ever left behind."""
+    with path.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip() or "unknown"
+            raise MarketSwarmError(
+                f"`marketswarm up` is already running (pid {pid}); stop it first, or use it: marketswarm up ps"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 def _is_private(directory: Path) -> bool:

@@ -1,6 +1,8 @@
 """``marketswarm demo``: the swarm plays its runbook with second-scale timing and says whether every alert came."""
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TextIO
 
 from marketswarm import names
@@ -8,11 +10,10 @@ from marketswarm.bus import Bus
 from marketswarm.errors import MarketSwarmError
 from marketswarm.local.console import Console
 from marketswarm.local.play import Play
-from marketswarm.local.processes import Say
 from marketswarm.local.retime import INTERVAL_SEC, TIMEOUT_SEC, retime
 from marketswarm.local.runbook import RUNBOOK, passed
 from marketswarm.local.signals import until_signalled
-from marketswarm.local.swarm import private_swarm
+from marketswarm.local.swarm import Swarm, private_swarm
 from marketswarm.term import Paint
 
 INTERRUPTED = 130
@@ -40,10 +41,14 @@ async def demo(
     if missing:
         raise MarketSwarmError(f"demo: needs {', '.join(sorted(missing))} in truth; add them, or use the default truth")
     console = Console(services, paint, out)
-    say = console.say if verbose else _keep_quiet
-    return await until_signalled(
-        _demo(retime(truth_raw), services, demo_environ(environ), console, say, server_args), then=INTERRUPTED
+    swarm = private_swarm(
+        retime(truth_raw),
+        services=services,
+        environ=demo_environ(environ),
+        say=console.say if verbose else _keep_quiet,
+        server_args=server_args,
     )
+    return await until_signalled(_demo(swarm, console), then=INTERRUPTED)
 
 
 def demo_environ(environ: Mapping[str, str]) -> dict[str, str]:
@@ -51,17 +56,12 @@ def demo_environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(_OUTSIDE) and name not in _OVERRIDES}
 
 
-async def _demo(
-    truth_raw: bytes,
-    services: Sequence[str],
-    environ: Mapping[str, str],
-    console: Console,
-    say: Say,
-    server_args: Sequence[str],
-) -> int:
-    async with private_swarm(truth_raw, services=services, environ=environ, say=say, server_args=server_args) as swarm:
+async def _demo(preparing: AbstractAsyncContextManager[Swarm], console: Console) -> int:
+    began = time.monotonic()
+    async with preparing as swarm:
         servers = swarm.servers
-        console.write(console.paint(f"MarketSwarm demo: {len(services)} services over two private servers", "bold"))
+        title = f"MarketSwarm demo: {len(swarm.processes)} services over two private servers"
+        console.write(console.paint(title, "bold"))
         console.write(f"  {servers.label}: " + ", ".join(f"{s.bus} {s.address}" for s in servers.by_bus.values()))
         console.write(f"  a beat each {INTERVAL_SEC:g} s, dark after {TIMEOUT_SEC:g} s without one")
         console.write()
@@ -69,7 +69,7 @@ async def _demo(
         system = servers.by_bus[names.SYSTEM_BUS]
         bus = Bus(system.bus, system.address, client_name="marketswarm-demo")
         try:
-            outcomes = await Play(swarm, bus, console).run()
+            outcomes = await Play(swarm, bus, console, began).run()
         finally:
             await bus.close()
     return 0 if passed(outcomes) else 1

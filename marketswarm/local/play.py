@@ -20,15 +20,15 @@ _READ_SEC = 0.25
 
 
 class Play:
-    """One play of RUNBOOK. ``bus`` is the one that holds the alert log."""
+    """One play of RUNBOOK. ``bus`` is the one that holds the alert log; times are shown since ``began`` (monotonic)."""
 
-    def __init__(self, swarm: Swarm, bus: Bus, console: Console) -> None:
+    def __init__(self, swarm: Swarm, bus: Bus, console: Console, began: float) -> None:
         self._swarm = swarm
         self._bus = bus
         self._console = console
         self._paint = console.paint
         self._read_to = "0"
-        self._began = time.monotonic()
+        self._began = began
 
     async def run(self) -> list[Outcome]:
         """Play all acts, up to the first whose alert does not come; ends with a table and a line that sums up."""
@@ -42,6 +42,7 @@ class Play:
         self._console.write()
         for line in table(outcomes):
             self._console.write(f"  {line}")
+        self._console.write()
         line = summary(outcomes, time.monotonic() - self._began)
         self._console.write(self._paint(line, "bold green" if passed(outcomes) else "bold red"))
         return outcomes
@@ -57,7 +58,7 @@ class Play:
                 self._show_tails([*unwell, names.HEALER])
                 return False
         await self._read(_READ_SEC)
-        self._tell(f"all {len(self._swarm.processes)} services beat")
+        self._tell(self._paint(f"all {len(self._swarm.processes)} services beat", "green"))
         return True
 
     async def _unwell(self) -> list[str]:

@@ -27,7 +27,7 @@ class State(StrEnum):
 
 @dataclass(slots=True)
 class Pauses:
-    """How long to wait before a restart: doubling from ``first_sec`` to ``longest_sec``, and anew after a steady life."""
+    """How long to wait before a restart: doubled up to ``longest_sec``; from the start after a steady life."""
 
     first_sec: float = 0.2
     longest_sec: float = 5.0

@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,10 @@ _RETRY_SEC = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A server that this machine can run: what to call it, and its command line for a port."""
+    """A server that this machine can run: what to call it, and its command line, to which the port is appended."""
 
     label: str
-    argv: Callable[[int], Sequence[str]]
+    argv: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ async def private_servers(
         by_bus = {}
         for bus, port in zip(PREFERRED_PORTS, free_ports(tuple(PREFERRED_PORTS.values())), strict=True):
             tail: deque[str] = deque(maxlen=1)
-            child = await Child.spawn(program.argv(port), environ, tail.append)
+            child = await Child.spawn((*program.argv, str(port)), environ, tail.append)
             stack.push_async_callback(child.end, GRACE_SEC)
             by_bus[bus] = Server(bus, program.label, Address("127.0.0.1", port), child, tail)
         for server in by_bus.values():
@@ -124,16 +124,12 @@ async def find_program(
             options = (
                 *("--bind", "127.0.0.1", "--dir", str(directory), "--daemonize", "no", "--loglevel", "warning"),
                 *("--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"),
-                *server_args,
             )
-            return Program(
-                f"{name} {await _version(found)} ({found})", lambda port: (found, "--port", str(port), *options)
-            )
-    if embedded if embedded is not None else importlib.util.find_spec("fakeredis") is not None:
-        return Program(
-            f"the embedded server (fakeredis {importlib.metadata.version('fakeredis')})",
-            lambda port: (*same_python(), "-m", "marketswarm.local.embedded", str(port)),
-        )
+            label = f"{name} {await _version(found)} ({found})"
+            return Program(label, (found, *options, *server_args, "--port"))
+    if embedded if embedded is not None else importlib.util.find_spec("fakeredis"):
+        label = f"the embedded server (fakeredis {importlib.metadata.version('fakeredis')})"
+        return Program(label, (*same_python(), "-m", "marketswarm.local.embedded"))
     raise BusUnreachableError(
         f"no Redis server: {' or '.join(PROGRAMS)} is not on PATH and there is no embedded one; "
         "apt install redis-server, or pip install 'marketswarm[local]'"

@@ -3,8 +3,8 @@
 import asyncio
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,10 +84,8 @@ async def private_swarm(
     ``services`` are the names of those to run, ``say`` hears each line that they write, ``environ`` is the caller's.
     Raises BusUnreachableError where no server can be had.
     """
-    with tempfile.TemporaryDirectory(prefix="marketswarm-") as directory:
-        truth_file = Path(directory, "truth.json")
-        truth_file.write_bytes(truth_raw)
-        async with private_servers(environ, Path(directory), server_args=server_args) as servers:
+    with _temporary(truth_raw) as truth_file:
+        async with private_servers(environ, truth_file.parent, server_args=server_args) as servers:
             inner = child_environ(environ, servers.environ())
             run = (*same_python(), "-m", "marketswarm", "run")
             processes = {name: Process(name, (*run, name), inner, say) for name in services}
@@ -106,6 +104,15 @@ def child_environ(environ: Mapping[str, str], buses: Mapping[str, str]) -> dict[
         if name not in _SYSTEMDS | _TRUTHS and not name.endswith(names.ENV_REDIS_URL)
     }
     return {**kept, **buses, "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def _temporary(truth_raw: bytes) -> Iterator[Path]:
+    """Keep the truth in a file, in a directory that goes when the context is left."""
+    with tempfile.TemporaryDirectory(prefix="marketswarm-") as directory:
+        truth_file = Path(directory, "truth.json")
+        truth_file.write_bytes(truth_raw)
+        yield truth_file
 
 
 def _last(said: Sequence[str]) -> str:

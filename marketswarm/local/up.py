@@ -7,7 +7,7 @@ from typing import TextIO
 from marketswarm import names
 from marketswarm.errors import MarketSwarmError
 from marketswarm.local.console import Console
-from marketswarm.local.control import only_one, serve, socket_path
+from marketswarm.local.control import listening, serve, socket_path
 from marketswarm.local.signals import until_signalled
 from marketswarm.local.swarm import Swarm, private_swarm
 from marketswarm.local.waiting import first_of
@@ -42,18 +42,19 @@ async def answer(swarm: Swarm, verb: str, service: str) -> str:
 
 
 async def _up(truth_raw: bytes, services: Sequence[str], environ: Mapping[str, str], console: Console) -> int:
-    path = socket_path(environ)
-    with only_one(path):
-        async with private_swarm(truth_raw, services=services, environ=environ, say=console.say) as swarm:
-            async with serve(path, lambda verb, service: answer(swarm, verb, service)):
-                try:
-                    for line in _banner(swarm, console.paint):
-                        console.write(line)
-                    await swarm.start()
-                    await first_of(swarm.servers.ended(), console.closed.wait())
-                except asyncio.CancelledError:
-                    console.write(console.paint("Stopping all of it.", "bold"))
-                    raise
+    with listening(socket_path(environ)) as listener:
+        async with (
+            private_swarm(truth_raw, services=services, environ=environ, say=console.say) as swarm,
+            serve(listener, lambda verb, service: answer(swarm, verb, service)),
+        ):
+            try:
+                for line in _banner(swarm, console.paint):
+                    console.write(line)
+                await swarm.start()
+                await first_of(swarm.servers.ended(), console.closed.wait())
+            except asyncio.CancelledError:
+                console.write(console.paint("Stopping all of it.", "bold"))
+                raise
     return 0
 
 

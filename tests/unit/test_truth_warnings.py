@@ -1,0 +1,144 @@
+"""What is valid but hardly meant is pointed out, and the document that ships is free of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketswarm import names
+from marketswarm.truth import parse, warnings
+
+SHIPPED = Path(__file__).parents[2] / names.TRUTH_FILE_IN_CHECKOUT
+WATCHES = "services.healer.access_points.subscribe_to"
+
+
+def warned(document: object) -> list[str]:
+    """Parse a valid document and give its warnings."""
+    return list(warnings(parse(json.dumps(document).encode())))
+
+
+def swarm(watches: list[object], **services: object) -> dict[str, Any]:
+    """Make a document with healer, sentinel and some more; healer watches sentinel and what else is said."""
+    healer = {"access_points": {"subscribe_to": ["sentinel:heartbeat", *watches]}}
+    return {"services": {"healer": healer, "sentinel": {}, **services}}
+
+
+def test_the_shipped_document_has_no_warnings() -> None:
+    """etc/truth.json is the example that others start from."""
+    assert warnings(parse(SHIPPED.read_bytes())) == ()
+
+
+def test_the_shipped_document_is_written_as_json_tools_write_it() -> None:
+    """Two spaces, and a newline at its end."""
+    text = SHIPPED.read_text()
+    assert text == json.dumps(json.loads(text), indent=2) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "expected"),
+    [
+        ({"interval_sec": 15}, []),
+        (
+            {"interval_sec": 15.5},
+            ["services.a.heartbeat: timeout_sec should be at least twice interval_sec (15.5), is 30 by default"],
+        ),
+        ({"timeout_sec": 20}, []),
+        (
+            {"timeout_sec": 19.5},
+            ["services.a.heartbeat.timeout_sec: should be at least twice interval_sec (10), is 19.5"],
+        ),
+    ],
+)
+def test_warns_of_a_timeout_that_a_single_lost_beat_exceeds(heartbeat: object, expected: list[str]) -> None:
+    """The timeout should be two intervals or more."""
+    assert warned(swarm(["a:heartbeat"], a={"heartbeat": heartbeat})) == expected
+
+
+def test_warns_where_the_timeout_is_stated() -> None:
+    """A short timeout that healer's section sets is changed there."""
+    document = swarm(["a:heartbeat"], a={"heartbeat": {"interval_sec": 20}})
+    document["services"]["healer"]["threshold"] = {"heartbeat_cadence": 30}
+    phrase = "should be at least twice services.a.heartbeat.interval_sec (20), is 30"
+    assert warned(document) == [f"services.healer.threshold.heartbeat_cadence: {phrase}"]
+
+
+def test_warns_of_a_heartbeat_that_nobody_watches() -> None:
+    """It says what to add; healer itself is sentinel's to watch."""
+    assert warned(swarm([], a={})) == [
+        'services.a.heartbeat: is watched by nobody, add "a:heartbeat" on system-redis to subscribe_to of healer'
+    ]
+
+
+def test_warns_of_a_healer_without_sentinel() -> None:
+    """Who watches the watcher is not left open."""
+    assert warned({"services": {"healer": {}}}) == [
+        "services.healer.heartbeat: is watched by nobody, add a section for sentinel"
+    ]
+
+
+def test_warns_once_where_healer_is_missing() -> None:
+    """Without healer nobody watches anything: one line, not one for each service."""
+    assert warned({"services": {"a": {}, "b": {}}}) == ["services.healer: is missing, so nobody watches any heartbeat"]
+
+
+@pytest.mark.parametrize(
+    ("watch", "expected"),
+    [
+        ("x:heartbeat", f'{WATCHES}[2].key: should be a channel that a service beats on, is "x:heartbeat"'),
+        ("rss:queue", f'{WATCHES}[2].key: should be a heartbeat channel, is not watched, is "rss:queue"'),
+        ("A-b:heartbeat", f'{WATCHES}[2].key: should be a heartbeat channel, is not watched, is "A-b:heartbeat"'),
+        (
+            "market-redis",
+            f'{WATCHES}[2]: should name the heartbeat channel as key, is the bus "market-redis" alone',
+        ),
+    ],
+)
+def test_warns_of_watching_what_is_no_heartbeat(watch: str, expected: str) -> None:
+    """What healer watches should be the beat of a service of the document."""
+    assert warned(swarm(["a:heartbeat", watch], a={})) == [expected]
+
+
+def test_warns_of_watching_on_the_wrong_bus() -> None:
+    """A service that beats on the other bus has a phrase of its own, and only that."""
+    document = swarm(["a:heartbeat"], a={"heartbeat": {"redis_url": "redis://market-redis"}})
+    assert warned(document) == [f'{WATCHES}[1].bus: should be "market-redis", where a beats, is "system-redis"']
+
+
+def test_the_same_channel_watched_on_one_bus_covers_no_other() -> None:
+    """Two services may share a channel's name on two buses: each must be watched."""
+    other = {"heartbeat": {"channel": "a:heartbeat", "redis_url": "redis://market-redis"}}
+    assert warned(swarm(["a:heartbeat"], a={}, b=other)) == [
+        'services.b.heartbeat: is watched by nobody, add "a:heartbeat" on market-redis to subscribe_to of healer'
+    ]
+
+
+def test_warns_of_unknown_fields_wherever_they_are() -> None:
+    """Each unknown field is named with its place, and with what was probably meant."""
+    document = swarm(
+        [{"bus": "system-redis", "key": "a:heartbeat", "note": 1}],
+        a={"heartbeat": {"intervall_sec": 10}, "feeds": [], "access_points": {"publish": []}},
+    )
+    document |= {"extra": {}, "buses": {"b": {"url": "redis://h", "zone": 1}}, "$schema": "truth.schema.json"}
+    assert warned(document) == [
+        "extra: is no known field",
+        f"{WATCHES}[1].note: is no known field",
+        "services.a.feeds: is no known field",
+        "services.a.heartbeat.intervall_sec: is no known field, is interval_sec meant?",
+        "services.a.access_points.publish: is no known field, is publish_to meant?",
+        "buses.b.zone: is no known field",
+    ]
+
+
+def test_warns_of_a_threshold_that_nobody_reads() -> None:
+    """Only healer has one."""
+    assert warned(swarm(["a:heartbeat"], a={"threshold": {"heartbeat_cadence": 5}})) == [
+        "services.a.threshold: is read in the section of healer only"
+    ]
+
+
+def test_warns_of_a_dependency_on_a_stranger() -> None:
+    """A service may need services of the document, and buses."""
+    assert warned(swarm(["a:heartbeat"], a={"dependencies": ["healer", "market-redis", "b"]})) == [
+        'services.a.dependencies[2]: should be a service of this document, is "b"'
+    ]
