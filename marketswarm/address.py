@@ -29,7 +29,11 @@ class Address:
 
         Raises ValueError with a phrase that fits behind "SETTING: ".
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            # Its own words may repeat a part of the password.
+            raise ValueError("must be a URL as in redis://127.0.0.1:6379") from None
         if parts.scheme not in ("redis", "rediss", "unix"):
             raise ValueError("must be a URL that starts with redis://, rediss:// or unix://")
         try:

@@ -49,6 +49,8 @@ class Bus:
     def __init__(self, name: str, address: Address, *, client_name: str) -> None:
         self.name = name
         self.address = address
+        self.loud = True
+        """Whether a line is logged when the bus goes and when it is back; False where somebody else says so."""
         self._redis: Redis = Redis(connection_pool=_pool(address, client_name))
         self._lost_at: float | None = None
 
@@ -151,7 +153,8 @@ class Bus:
         except exceptions.RedisError as error:
             raise self._refused(error) from error
         if self._lost_at is not None:
-            _log.info("%s: answers again after %.1f s", self.name, time.monotonic() - self._lost_at)
+            level = logging.INFO if self.loud else logging.DEBUG
+            _log.log(level, "%s: answers again after %.1f s", self.name, time.monotonic() - self._lost_at)
             self._lost_at = None
         return answer
 
@@ -160,7 +163,7 @@ class Bus:
         line = f"{self.name} at {self.address} does not answer ({reason}); is its redis-server running?"
         if self._lost_at is None:
             self._lost_at = time.monotonic()
-            _log.warning("%s", line)
+            _log.log(logging.WARNING if self.loud else logging.DEBUG, "%s", line)
         return BusUnreachableError(line)
 
     def _refused(self, error: Exception) -> BusRefusedError:

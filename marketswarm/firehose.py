@@ -76,9 +76,11 @@ class Firehose:
             try:
                 await self._listen()
             except _CutError as cut:
-                _log.info("%s: subscription cut (%s), connecting again", self._address, cut)
-            except (MarketSwarmError, OSError, TimeoutError, hiredis.HiredisError) as error:
-                self._declare_lost(str(error) or type(error).__name__)
+                _log.debug("%s: subscription cut (%s), connecting again", self._address, cut)
+            except TimeoutError:
+                self._declare_lost(f"no subscription at {self._address} in time")
+            except (MarketSwarmError, OSError, hiredis.HiredisError) as error:
+                self._declare_lost(str(error))
             if loop.time() - began >= SETTLED_SEC:
                 self._backoff.reset()
             else:

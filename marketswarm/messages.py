@@ -76,6 +76,7 @@ class BusLost(msgspec.Struct, frozen=True, tag=names.BUS_LOST):
     """Healer is cut off from a bus, so it judges nobody who beats there."""
 
     bus: str
+    reason: str
     ts: int
 
 
@@ -104,7 +105,7 @@ def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
         return Malformed.TOO_LONG
     try:
         beat = _decode_beat(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Malformed.NOT_A_BEAT
     return beat if beat.svc == service else Malformed.WRONG_SERVICE
 
@@ -113,7 +114,7 @@ def decode_alert(raw: bytes) -> Alert | None:
     """Read an alert; None where it is of a type that this version does not know, or no alert at all."""
     try:
         return _decode_alert(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -132,7 +133,7 @@ def sentence(alert: Alert) -> str:
         case HealerOk():
             return f"{kind(alert)} {alert.svc}: beating"
         case BusLost():
-            return f"{kind(alert)} {alert.bus}: nothing can be heard, nobody there is judged"
+            return f"{kind(alert)} {alert.bus}: cannot be heard, so nobody there is judged: {alert.reason}"
         case BusOk():
             return f"{kind(alert)} {alert.bus}: heard again after {alert.lost_sec:.1f} s"
 

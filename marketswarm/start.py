@@ -1,6 +1,7 @@
 """Starting one service in this process, and ending it with an exit code that systemd can name."""
 
 import asyncio
+import faulthandler
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,6 +14,8 @@ _T = TypeVar("_T")
 
 def start(service: str) -> None:
     """Run the service until SIGTERM or Ctrl-C."""
+
+    faulthandler.enable()  # systemd's watchdog ends a wedged service by SIGABRT: the journal then shows where it hung
 
     def run() -> None:
         environment = settings.load()

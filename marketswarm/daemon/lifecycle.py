@@ -13,7 +13,7 @@ from marketswarm import names
 from marketswarm.bus import Bus
 from marketswarm.clock import Clock, SystemClock
 from marketswarm.daemon.position import Loaded, find_truth
-from marketswarm.daemon.progress import Progress
+from marketswarm.daemon.progress import Progress, Watch
 from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError, StalledError
 from marketswarm.messages import Heartbeat, encode
 from marketswarm.pacing import Backoff
@@ -87,22 +87,27 @@ class Daemon:
         await self._started.wait()
         watch = self.progress.watch()
         pulse = _Pulse(self, self._truth_sha256)
-        held_since: float | None = None
         while True:
-            now = self.clock.monotonic()
-            if watch.made():
-                if held_since is not None and now - held_since > self.position.interval_sec:
-                    _log.warning("%s: progress again after %.1f s, beating", self.name, now - held_since)
-                held_since = None
-                await pulse.send()
-                if pulse.count == 1:
-                    self._manager.ready()
-                    _log.info("%s: ready, beats every %g s", self.name, self.position.interval_sec)
-                await asyncio.sleep(max(0.0, now + self.position.interval_sec - self.clock.monotonic()))
-                continue
-            if held_since is None:
-                held_since = now
+            await self._progress_on(watch)
+            began = self.clock.monotonic()
+            await pulse.send()
+            if pulse.count == 1:
+                self._manager.ready()
+                _log.info("%s: ready, beats every %g s", self.name, self.position.interval_sec)
+            await asyncio.sleep(max(0.0, began + self.position.interval_sec - self.clock.monotonic()))
+
+    async def _progress_on(self, watch: Watch) -> None:
+        """Hold the beat back until the work has turned; say so once where that takes longer than a beat."""
+        held_since = self.clock.monotonic()
+        told = False
+        while not watch.made():
+            held_sec = self.clock.monotonic() - held_since
+            if held_sec > self.position.interval_sec and not told:
+                told = True
+                _log.error("%s: its work makes no progress; the heartbeat is held back", self.name)
             await asyncio.sleep(self.pace_sec)
+        if told:
+            _log.warning("%s: progress again, beating on", self.name)
 
     async def _feed_watchdog(self) -> None:
         period_sec = watchdog_period_sec(self.settings.watchdog_usec, self.settings.watchdog_pid, os.getpid())

@@ -48,9 +48,10 @@ async def find_truth(settings: Settings, client_name: str) -> Loaded:
             for bus, stored in zip(buses, answers, strict=True):
                 if isinstance(stored, StoredTruth):
                     return _check(bus, stored, settings.truth_key)
-            if not told and any(answer is None for answer in answers):
+            empty = [bus for bus, answer in zip(buses, answers, strict=True) if answer is None]
+            if empty and not told:
                 told = True
-                _log.warning("no %s on %s yet; waiting for marketswarm-seed", settings.truth_key, _list(buses))
+                _log.warning("no %s on %s yet; waiting for marketswarm-seed", settings.truth_key, _list(empty))
             await asyncio.sleep(backoff.next_sec())
     finally:
         for bus in buses:

@@ -111,7 +111,7 @@ class Child:
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-        await self.wait()
+            await self.wait()
 
 
 def _tied_to_us(argv: Sequence[str], environ: Mapping[str, str]) -> list[str]:

@@ -105,7 +105,7 @@ async def _respond(line: bytes, answer: Answer) -> dict[str, str]:
     try:
         request = json.loads(line)
         verb, service = str(request["verb"]), str(request["service"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {"error": 'a request is one line like {"verb": "stop", "service": "rss_agg"}'}
     try:
         return {"text": await answer(verb, service)}

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -54,19 +53,10 @@ def bus_of(url: str, buses: Buses) -> str | None:
 
     Raises ValueError with a phrase that fits behind "SETTING: " for what is no address.
     """
-    address = _address(url)
+    address = Address.parse(url)
     if address.host in buses:
         return address.host
     return next((name for name, known in buses.items() if known.same_server(address)), None)
-
-
-def _address(url: str) -> Address:
-    try:
-        urlsplit(url)
-    except ValueError:
-        # urlsplit's own words may repeat a part of the password.
-        raise ValueError("must be a URL as in redis://127.0.0.1:6379") from None
-    return Address.parse(url)
 
 
 def _known(info: ValidationInfo) -> Buses:
@@ -101,7 +91,7 @@ class Bus(_Section):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        _address(url)
+        Address.parse(url)
         return url
 
 

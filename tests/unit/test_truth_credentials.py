@@ -124,6 +124,7 @@ def test_takes_a_url_without_a_password(text: str) -> None:
         service(heartbeat=[{"password": "hunter2"}]),
         service(dependencies={"api_key": "hunter2"}),
         {"services": [{"token": "hunter2"}]},
+        {"services": {"token": "hunter2"}},
         [{"url": "redis://u:hunter2@h"}],
     ],
 )

@@ -237,12 +237,13 @@ def test_one_channel_may_serve_two_services_on_two_buses() -> None:
         ({"a": ["b"], "b": ["a"]}, ["a: a -> b -> a"]),
         ({"s": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]}, ["a: a -> b -> c -> a"]),
         ({"a": ["b"], "b": ["a"], "c": ["d"], "d": ["c"]}, ["a: a -> b -> a", "c: c -> d -> c"]),
+        ({"a": ["b", "a"], "b": ["a"]}, ["a: a -> b -> a"]),
         ({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, []),
         ({"a": ["stranger"]}, []),
     ],
 )
 def test_a_cycle_of_dependencies_is_shown(needs: dict[str, list[str]], cycles: list[str]) -> None:
-    """No service may need itself, not even through others; a diamond is no cycle."""
+    """No service may need itself, not even through others; each service is shown once, and a diamond is no cycle."""
     document = {"services": {name: {"dependencies": targets} for name, targets in needs.items()}}
     expected = [
         f"services.{start}.dependencies: must not lead back to the service, is {trail}"

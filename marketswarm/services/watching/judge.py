@@ -46,6 +46,7 @@ class Judge:
         self._daemon = daemon
         self._clock = daemon.clock
         self._bus = daemon.bus(bus)
+        self._bus.loud = False  # the subscription tells of a loss, and does so once
         self._verdicts = verdicts
         self._targets = {target.service: target for target in targets}
         self._last: dict[str, Heartbeat] = {}
@@ -129,8 +130,8 @@ class Judge:
         if isinstance(beat, Malformed) or lease.ttl_ms < 0:
             return
         last = self._last.get(target.service)
-        if last and last.boot and (last.boot, last.i) == (beat.boot, beat.i):
-            return
+        if last and last.boot and last.boot == beat.boot and beat.i <= last.i:
+            return  # nothing new: this beat was heard, or a later one was while the bus was asked
         self._last[target.service] = beat
         age_sec = min(max(target.timeout_sec - lease.ttl_ms / 1000, 0.0), target.timeout_sec)
         self._alive(target.service, now - age_sec, now)

@@ -39,6 +39,7 @@ class Recorder:
         self._alert_bus = daemon.bus(where.bus)
         self._channel = where.key
         self._waiting: deque[_Verdict] = deque()
+        self._health: dict[str, bytes] = {}
         self._news = asyncio.Event()
         self._refusal = ""
 
@@ -51,6 +52,12 @@ class Recorder:
     def note(self, alert: Alert) -> None:
         """Store a verdict as a service's health and tell nobody."""
         self._put(_Verdict(encode(alert), subject(alert), announce=False))
+
+    def repeat_health(self) -> None:
+        """Store every ``health:<svc>`` once more: a bus that was away may have come back empty."""
+        for service, event in self._health.items():
+            self._waiting.append(_Verdict(event, service, announce=False))
+        self._news.set()
 
     async def run(self) -> None:
         """Store what waits, for ever."""
@@ -72,6 +79,8 @@ class Recorder:
                     backoff.reset()
 
     def _put(self, verdict: _Verdict) -> None:
+        if verdict.health_of:
+            self._health[verdict.health_of] = verdict.event
         self._waiting.append(verdict)
         self._news.set()
 

@@ -96,11 +96,15 @@ class _Verdicts:
             self._recorder.note(self._words.ok(transition, ts))
 
     def bus_lost(self, bus: str, reason: str) -> None:
-        _log.warning("%s cannot be heard: %s", bus, reason)
         if self._words.announces_buses:
-            self._recorder.announce(BusLost(bus, int(self._clock.wall())))
+            self._recorder.announce(BusLost(bus, reason, int(self._clock.wall())))
+        else:
+            _log.warning("%s cannot be heard, so nobody there is judged: %s", bus, reason)
 
     def bus_ok(self, bus: str, lost_sec: float) -> None:
-        _log.info("%s is heard again after %.1f s", bus, lost_sec)
         if self._words.announces_buses:
             self._recorder.announce(BusOk(bus, round(lost_sec, 3), int(self._clock.wall())))
+        else:
+            _log.info("%s: heard again after %.1f s", bus, lost_sec)
+        if bus == names.SYSTEM_BUS:
+            self._recorder.repeat_health()

@@ -1,0 +1,95 @@
+"""The bootstrap's promises."""
+
+import hashlib
+import json
+
+from testkit import Swarm, free_port, listening, truth
+
+
+def test_the_document_its_hash_and_the_news_reach_both_buses(swarm: Swarm) -> None:
+    """The hash is of the exact bytes stored; who listens on truth:changed hears it."""
+    path = swarm.write(truth())
+    raw = path.read_bytes()
+    sha256 = hashlib.sha256(raw).hexdigest().encode()
+    with listening(swarm.system, "truth:changed") as heard:
+        done = swarm.command("marketswarm-seed", "--truth", str(path))
+        assert done.returncode == 0
+        for bus in (swarm.system, swarm.market):
+            assert bus.client.mget("truth:doc", "truth:sha256") == [raw, sha256]
+        assert heard() == [sha256]
+
+
+def test_run_again_it_changes_nothing(swarm: Swarm) -> None:
+    """No write and no news where the buses have it already."""
+    path = swarm.write(truth())
+    swarm.command("marketswarm-seed", "--truth", str(path))
+    with listening(swarm.system, "truth:changed") as heard:
+        done = swarm.command("marketswarm-seed", "--truth", str(path))
+        assert done.returncode == 0
+        assert done.stdout.count("unchanged") == 2
+        assert heard() == []
+
+
+def test_a_bad_document_is_told_whole_and_changes_nothing(swarm: Swarm) -> None:
+    """One line a fault with its JSON path, all at once, exit 65; the good truth stays on both buses."""
+    swarm.seed()
+    before = swarm.system.client.get("truth:doc")
+    document = truth()
+    document["services"]["healer"]["threshold"]["heartbeat_cadence"] = -3
+    document["services"]["rss_agg"]["heartbeat"]["interval_sec"] = 0
+    done = swarm.command("marketswarm-seed", "--truth", str(swarm.write(document)))
+    assert done.returncode == 65
+    assert "error: services.healer.threshold.heartbeat_cadence: must be > 0, is -3" in done.stderr
+    assert "error: services.rss_agg.heartbeat.interval_sec: must be > 0, is 0" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert swarm.system.client.get("truth:doc") == swarm.market.client.get("truth:doc") == before
+
+
+def test_without_a_file_it_says_where_it_looked(swarm: Swarm) -> None:
+    """Exit 66 for a file that is missing, named or not."""
+    for words in ([], ["--truth", "nowhere.json"]):
+        done = swarm.command("marketswarm-seed", *words)
+        assert done.returncode == 66
+        assert len(done.stderr.splitlines()) == 1
+        assert "--truth" in done.stderr
+
+
+def test_a_bus_that_does_not_come_ends_in_69_and_nothing_written(swarm: Swarm) -> None:
+    """After the bound it says which bus; the bus that is up is untouched."""
+    words = ["marketswarm-seed", "--truth", str(swarm.write(truth())), "--wait-sec", "1"]
+    done = swarm.command(*words, MARKET_REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+    assert done.returncode == 69
+    assert "market-redis" in done.stderr
+    assert "nothing was written" in done.stderr
+    assert swarm.system.client.keys() == []
+
+
+def test_check_contacts_no_bus(swarm: Swarm) -> None:
+    """--check validates and no more."""
+    gone = f"redis://127.0.0.1:{free_port()}"
+    words = ["marketswarm-seed", "--check", "--truth", str(swarm.write(truth()))]
+    done = swarm.command(*words, SYSTEM_REDIS_URL=gone, MARKET_REDIS_URL=gone)
+    assert done.returncode == 0
+    assert "good, 6 service(s)" in done.stdout
+
+
+def test_diff_shows_each_change_by_its_path(swarm: Swarm) -> None:
+    """--diff and `truth diff` say what a seed would change, and change nothing."""
+    swarm.seed()
+    changed = truth(mesh={"heartbeat": {"interval_sec": 0.5}})
+    path = str(swarm.write(changed))
+    for words in (["marketswarm-seed", "--diff", "--truth", path], ["marketswarm", "truth", "diff", path]):
+        done = swarm.command(*words)
+        assert done.returncode == 1
+        assert "system-redis: ~ services.mesh.heartbeat.interval_sec: 0.25 -> 0.5" in done.stdout
+        assert "market-redis: ~ services.mesh.heartbeat.interval_sec: 0.25 -> 0.5" in done.stdout
+    swarm.seed(changed)
+    assert swarm.command("marketswarm", "truth", "diff", path).returncode in (0, 1)
+
+
+def test_show_prints_what_is_stored(swarm: Swarm) -> None:
+    """Byte for byte, but for the line end; without truth it says what to do."""
+    assert swarm.command("marketswarm", "truth", "show").returncode == 66
+    swarm.seed()
+    done = swarm.command("marketswarm", "truth", "show", "--bus", "market-redis")
+    assert json.loads(done.stdout) == truth()

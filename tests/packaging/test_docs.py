@@ -1,0 +1,138 @@
+"""README, CONTRIBUTING, CHANGELOG and docs/ name only what exists, and facts that stand twice agree."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import click
+import pytest
+
+from marketswarm import cli
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DEMO = "python3 -m venv .venv && .venv/bin/pip install --quiet '.[local]' && .venv/bin/marketswarm demo"
+TEST = "python3 -m venv .venv && .venv/bin/pip install --quiet tox && .venv/bin/tox"
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/architecture.md")
+TOP = r"(?:\.ci|benchmarks|docs|etc|marketswarm|packaging|systemd|tests)"
+
+COMMAND = re.compile(r"(?:^|(?<=[\s(])|(?<=/bin/))(marketswarm(?:-seed)?)((?: +[^\s|;&<>()'\",]+)*)", re.MULTILINE)
+FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+PATH = re.compile(rf"{TOP}/[\w./-]*|[\w/-]+\.(?:py|md|toml|ini)")
+MODULE = re.compile(r"(?<![\w./-])[\w/]+\.py\b")
+TOX_ENV = re.compile(r"\btox (?:run )?-e +([\w,-]+)")
+
+every_page = pytest.mark.parametrize("page", PAGES)
+
+
+def text(page: str) -> str:
+    """A page."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def fenced(page: str) -> list[str]:
+    """Its blocks of code."""
+    return FENCED.findall(text(page))
+
+
+def inline(page: str) -> list[str]:
+    """Its code between backticks."""
+    return INLINE.findall(FENCED.sub("", text(page)))
+
+
+def commands(page: str) -> Iterator[tuple[str, list[str]]]:
+    """Each use of a command in the page's code: its name and the words after it, up to a shell comment."""
+    for code in (*fenced(page), *inline(page)):
+        for name, words in COMMAND.findall(code):
+            yield name, words.partition(" #")[0].split()
+
+
+def unknown_word(name: str, words: list[str]) -> str | None:
+    """Find the first word that names no command and no option; arguments and options' values are the user's."""
+    command: click.Command = cli.seed if name == "marketswarm-seed" else cli.main
+    for word in words:
+        if word.startswith("-"):
+            params = command.get_params(click.Context(command))
+            if word.partition("=")[0] not in {option for param in params for option in param.opts}:
+                return word
+        elif isinstance(command, click.Group):
+            if word not in command.commands:
+                return word
+            command = command.commands[word]
+    return None
+
+
+def supported_pythons() -> list[str]:
+    """The versions between the two bounds of requires-python."""
+    bounds = re.findall(r"[<>=]+3\.(\d+)", PROJECT["project"]["requires-python"])
+    return [f"3.{minor}" for minor in range(*map(int, bounds))]
+
+
+@every_page
+def test_commands_exist(page: str) -> None:
+    """Each `marketswarm ...` on the page is a command with such options."""
+    assert [(name, words) for name, words in commands(page) if unknown_word(name, words)] == []
+
+
+@every_page
+def test_links_lead_somewhere(page: str) -> None:
+    """Each relative link's target exists."""
+    targets = [target for target in LINK.findall(text(page)) if "://" not in target]
+    assert [target for target in targets if not ((ROOT / page).parent / target).exists()] == []
+
+
+@every_page
+def test_paths_exist(page: str) -> None:
+    """Each file or folder of the project that the page names between backticks exists, as seen from the top."""
+    paths = [code for code in inline(page) if PATH.fullmatch(code)]
+    assert [path for path in paths if not any(ROOT.glob(path)) and not any(ROOT.glob(f"marketswarm/**/{path}"))] == []
+
+
+@every_page
+def test_modules_exist(page: str) -> None:
+    """Each module in a picture of the page exists."""
+    modules = {module for code in fenced(page) for module in MODULE.findall(code)}
+    assert sorted(module for module in modules if not any(ROOT.glob(f"**/{module}"))) == []
+
+
+@every_page
+def test_tox_environments_exist(page: str) -> None:
+    """Each `tox -e NAME` on the page is an environment that plain tox runs."""
+    tox = ConfigParser()
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    known = {name.strip() for name in tox["tox"]["env_list"].split(",")}
+    assert {name for names in TOX_ENV.findall(text(page)) for name in names.split(",")} - known == set()
+
+
+def test_the_readme_has_two_commands_to_set_up_and_no_more() -> None:
+    """One line ends with the demo having played, one with the tests green; tests hold both in other places."""
+    lines = [line for block in fenced("README.md") for line in block.splitlines()]
+    assert [line for line in lines if "-m venv" in line or "pip install" in line] == [DEMO, TEST]
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    """What CI tests is what a newcomer types."""
+    assert TEST in [line.strip() for line in text(".ci/run").splitlines()]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_the_supported_pythons_are_the_same_everywhere() -> None:
+    """requires-python, the classifiers, ruff's target, the README and CI agree."""
+    versions = supported_pythons()
+    classifier = "Programming Language :: Python :: 3."
+    declared = [name for name in PROJECT["project"]["classifiers"] if name.startswith(classifier)]
+    assert [name.rpartition(" ")[2] for name in declared] == versions
+    assert PROJECT["tool"]["ruff"]["target-version"] == f"py{versions[0].replace('.', '')}"
+    assert f"Python {versions[0]} to {versions[-1]}" in text("README.md")
+    assert f"for version in {' '.join(versions)}; do" in text(".ci/run")
+
+
+def test_the_changelog_knows_the_version() -> None:
+    """The newest entry with a number is the version of pyproject."""
+    headings = re.findall(r"^## \[?v?(\d[\w.]*)", text("CHANGELOG.md"), re.MULTILINE)
+    assert headings[:1] == [PROJECT["project"]["version"]]
