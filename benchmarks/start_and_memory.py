@@ -83,7 +83,7 @@ def main() -> int:
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", name, "--save", ""]
         server = subprocess.Popen([redis, *options], stdout=subprocess.DEVNULL)
         try:
-            seed = [Path(sys.executable).with_name("marketswarm-seed"), "--truth", "etc/truth.json"]
+            seed = [str(Path(sys.executable).with_name("marketswarm-seed")), "--truth", "etc/truth.json"]
             subprocess.run(seed, env=environ, check=True, stdout=subprocess.DEVNULL)
             one_run(arguments.service, environ, Path(name))  # the first writes byte code
             runs = [one_run(arguments.service, environ, Path(name)) for _ in range(arguments.runs)]

@@ -21,7 +21,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 INTERVAL_SEC = 0.25
-TIMEOUT_SEC = 1.5
+TIMEOUT_SEC = 2.0
+HEALER_INTERVAL_SEC = 0.6
 WAIT_SEC = 15.0
 WORKERS = ("rss_agg", "massive", "mesh", "vexy_ai")
 SERVICES = (*WORKERS, "healer", "sentinel")
@@ -51,7 +52,8 @@ def truth(**sections: Any) -> dict[str, Any]:
     """Make a document for the six services with test timing; a section given replaces or adds that service's."""
     services: dict[str, Any] = {name: {"heartbeat": {"interval_sec": INTERVAL_SEC}} for name in SERVICES}
     watched = [*WORKERS, "sentinel"]
-    services["healer"] |= {
+    services["healer"] = {
+        "heartbeat": {"interval_sec": HEALER_INTERVAL_SEC},
         "access_points": {
             "subscribe_to": [{"bus": "system-redis", "key": f"{name}:heartbeat"} for name in watched],
             "publish_to": [
@@ -266,14 +268,14 @@ class Swarm:
         path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
         return path
 
-    def command(self, *words: str, within_sec: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
             [BIN / words[0], *words[1:]],
             env=self.environ | environ,
             capture_output=True,
             text=True,
-            timeout=within_sec,
+            timeout=60,
             check=False,
             cwd=self.directory,
         )

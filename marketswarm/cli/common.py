@@ -1,6 +1,7 @@
 """What the commands share."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,28 @@ TRUTH_OPTION = click.option(
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
+def _call(command: Callable[[], Any]) -> Any:
+    try:
+        return guarded(command)
+    except BrokenPipeError:
+        # The reader, `head` say, has seen enough. Python would complain once more when it flushes at exit.
+        sys.stderr.close()
+        sys.exit(0)
+
+
 class Command(click.Command):
     """A command that speaks of a person's mistakes in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        try:
-            return guarded(lambda: super(Command, self).invoke(ctx))
-        except BrokenPipeError:
-            # The reader, `head` say, has seen enough. Python would complain once more when it flushes at exit.
-            sys.stderr.close()
-            sys.exit(0)
+        return _call(lambda: super(Command, self).invoke(ctx))
 
 
 class Group(click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the group's own function, if it has one to run, and the command."""
+        return _call(lambda: super(Group, self).invoke(ctx))

@@ -37,7 +37,7 @@ class Play:
             for act in RUNBOOK:
                 outcomes.append(await self._play(act))
                 if outcomes[-1].alert is None:
-                    self._show_tails({act.watcher, act.service})
+                    self._show_tails([act.service, act.watcher])
                     break
         self._console.write()
         for line in table(outcomes):

@@ -11,8 +11,8 @@ def test_the_runbook_stop_miss_start_ok(swarm: Swarm) -> None:
     """One miss and one ok an outage, in Appendix A's shapes: published, in the log stream, and in health:<svc>."""
     swarm.seed(watching("rss_agg"))
     with listening(swarm.system, "healer:alerts") as heard:
-        swarm.start("healer").ready()
         worker = swarm.start("rss_agg").ready()
+        swarm.start("healer").ready()
         swarm.until("rss_agg", "heartbeat_ok")
         assert heard() == [], "the first beat alerts nobody"
         worker.stop()
@@ -45,8 +45,8 @@ def test_a_service_that_never_came_is_missed_after_the_warm_up(swarm: Swarm) -> 
 def test_a_program_that_only_publishes_is_a_full_citizen(swarm: Swarm) -> None:
     """A plain PUBLISH loop counts as a service when truth lists it; no lease, no boot, no pid."""
     swarm.seed(watching("new_svc", new_svc={"heartbeat": {"interval_sec": INTERVAL_SEC}}))
-    swarm.start("healer").ready()
     with beating(swarm.system, "new_svc"):
+        swarm.start("healer").ready()
         swarm.until("new_svc", "heartbeat_ok")
         time.sleep(2 * TIMEOUT_SEC)
         assert swarm.system.alerts() == []

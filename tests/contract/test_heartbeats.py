@@ -4,7 +4,7 @@ import json
 import signal
 
 import pytest
-from testkit import INTERVAL_SEC, SERVICES, TIMEOUT_SEC, Swarm, eventually, listening, truth
+from testkit import HEALER_INTERVAL_SEC, INTERVAL_SEC, SERVICES, TIMEOUT_SEC, Swarm, eventually, listening, truth
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -23,7 +23,7 @@ def test_a_service_beats_on_its_channel_and_keeps_its_lease(swarm: Swarm, name: 
     assert len({beat["truth"] for beat in beats}) == 1
     assert isinstance(beats[0]["ts"], float)
     assert lease in heard()
-    timeout_sec = 3 * INTERVAL_SEC if name == "healer" else TIMEOUT_SEC
+    timeout_sec = 3 * HEALER_INTERVAL_SEC if name == "healer" else TIMEOUT_SEC
     assert isinstance(ttl, int)
     assert 0 < ttl <= timeout_sec * 1000
 

@@ -1,6 +1,6 @@
 """Sentinel's promises, and healer's towards sentinel."""
 
-from testkit import INTERVAL_SEC, TIMEOUT_SEC, Swarm, watching
+from testkit import HEALER_INTERVAL_SEC, TIMEOUT_SEC, Swarm, watching
 
 
 def test_a_dead_healer_is_announced_and_so_is_its_return(swarm: Swarm) -> None:
@@ -16,7 +16,7 @@ def test_a_dead_healer_is_announced_and_so_is_its_return(swarm: Swarm) -> None:
     swarm.until("healer", "healer_ok")
     miss, ok = swarm.system.alerts()
     assert list(miss) == ["type", "svc", "late_sec", "timeout_sec", "ts"]
-    assert (miss["type"], miss["svc"], miss["timeout_sec"]) == ("healer_miss", "healer", 3 * INTERVAL_SEC)
+    assert (miss["type"], miss["svc"], miss["timeout_sec"]) == ("healer_miss", "healer", 3 * HEALER_INTERVAL_SEC)
     assert list(ok) == ["type", "svc", "ts"]
     assert (ok["type"], ok["svc"]) == ("healer_ok", "healer")
 
@@ -35,8 +35,8 @@ def test_sentinel_timeout_sec_wins(swarm: Swarm) -> None:
 def test_healer_watches_sentinel(swarm: Swarm) -> None:
     """Nobody is without a watcher."""
     swarm.seed(watching("sentinel"))
-    swarm.start("healer").ready()
     sentinel = swarm.start("sentinel").ready()
+    swarm.start("healer").ready()
     swarm.until("sentinel", "heartbeat_ok")
     sentinel.kill()
     swarm.until("sentinel", "heartbeat_miss")

@@ -28,7 +28,7 @@ def reseed(swarm: Swarm) -> None:
 def test_a_killed_bus_alarms_nobody_and_everyone_is_back(swarm: Swarm, system: RealServer) -> None:
     """SIGKILL and a restart with empty hands: one bus_lost, one bus_ok, no miss; services reconnect by themselves."""
     swarm.seed(watching("rss_agg"))
-    healer, worker = swarm.start("healer").ready(), swarm.start("rss_agg").ready()
+    worker, healer = swarm.start("rss_agg").ready(), swarm.start("healer").ready()
     sentinel = swarm.start("sentinel").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     system.kill()
@@ -51,8 +51,8 @@ def test_a_killed_bus_alarms_nobody_and_everyone_is_back(swarm: Swarm, system: R
 def test_a_hung_bus_alarms_nobody(swarm: Swarm, system: RealServer) -> None:
     """SIGSTOP: the connection stands and brings nothing, which must not look like everybody's death."""
     swarm.seed(watching("rss_agg"))
-    swarm.start("healer").ready()
     worker = swarm.start("rss_agg").ready()
+    swarm.start("healer").ready()
     swarm.start("sentinel").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     system.hang()
@@ -68,9 +68,8 @@ def test_a_hung_bus_alarms_nobody(swarm: Swarm, system: RealServer) -> None:
 def test_a_service_that_dies_with_the_bus_is_found(swarm: Swarm, system: RealServer) -> None:
     """After the return everyone gets a fresh warm-up, and who does not use it is missed."""
     swarm.seed(watching("rss_agg", "mesh"))
+    worker, _ = swarm.start("rss_agg").ready(), swarm.start("mesh").ready()
     swarm.start("healer").ready()
-    worker = swarm.start("rss_agg").ready()
-    swarm.start("mesh").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     swarm.until("mesh", "heartbeat_ok")
     system.hang()
@@ -117,7 +116,7 @@ def test_a_late_bus_is_no_failure_for_the_seed(swarm: Swarm, system: RealServer,
 def test_healer_killed_between_a_miss_and_the_recovery_loses_and_repeats_nothing(swarm: Swarm) -> None:
     """Its memory is on the bus: no second miss, and the ok comes from the next process."""
     swarm.seed(watching("rss_agg"))
-    healer, worker = swarm.start("healer").ready(), swarm.start("rss_agg").ready()
+    worker, healer = swarm.start("rss_agg").ready(), swarm.start("healer").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     worker.kill()
     swarm.until("rss_agg", "heartbeat_miss")
@@ -133,7 +132,7 @@ def test_healer_killed_between_a_miss_and_the_recovery_loses_and_repeats_nothing
 def test_a_recovery_while_healer_was_dead_is_told(swarm: Swarm) -> None:
     """The service came back unseen; healer's next process says so, from the lease or the next beat."""
     swarm.seed(watching("rss_agg"))
-    healer, worker = swarm.start("healer").ready(), swarm.start("rss_agg").ready()
+    worker, healer = swarm.start("rss_agg").ready(), swarm.start("healer").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     worker.kill()
     swarm.until("rss_agg", "heartbeat_miss")
@@ -147,7 +146,7 @@ def test_a_recovery_while_healer_was_dead_is_told(swarm: Swarm) -> None:
 def test_a_service_that_died_while_healer_was_dead_is_found_within_its_timeout(swarm: Swarm) -> None:
     """The warm-up after a restart is no longer than the timeout."""
     swarm.seed(watching("rss_agg"))
-    healer, worker = swarm.start("healer").ready(), swarm.start("rss_agg").ready()
+    worker, healer = swarm.start("rss_agg").ready(), swarm.start("healer").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     healer.kill()
     worker.kill()
@@ -174,8 +173,9 @@ def test_healer_restarted_raises_no_storm(swarm: Swarm) -> None:
 def test_a_stalled_healer_convicts_nobody(swarm: Swarm) -> None:
     """SIGSTOP for several timeouts: it reads what waited in the socket and asks the bus before it judges."""
     swarm.seed(watching("rss_agg", "new_svc", new_svc={"heartbeat": {"interval_sec": INTERVAL_SEC}}))
-    healer, worker = swarm.start("healer").ready(), swarm.start("rss_agg").ready()
+    worker = swarm.start("rss_agg").ready()
     with beating(swarm.system, "new_svc"):
+        healer = swarm.start("healer").ready()
         swarm.until("rss_agg", "heartbeat_ok")
         swarm.until("new_svc", "heartbeat_ok")
         healer.signal(signal.SIGSTOP)
@@ -191,8 +191,8 @@ def test_a_stalled_healer_convicts_nobody(swarm: Swarm) -> None:
 def test_a_wedged_service_stops_beating_though_its_process_lives(swarm: Swarm) -> None:
     """SIGSTOP of a service is a miss at its timeout, SIGCONT the recovery."""
     swarm.seed(watching("rss_agg"))
-    swarm.start("healer").ready()
     worker = swarm.start("rss_agg").ready()
+    swarm.start("healer").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     worker.signal(signal.SIGSTOP)
     swarm.until("rss_agg", "heartbeat_miss")
@@ -209,10 +209,9 @@ def test_only_market_redis_gone_touches_nobody_on_the_system_bus(swarm: Swarm) -
         {"bus": "market-redis", "key": "mesh:heartbeat"}
     )
     swarm.seed(document)
+    worker, _ = swarm.start("rss_agg").ready(), swarm.start("mesh").ready()
     swarm.start("healer").ready()
     swarm.start("sentinel").ready()
-    worker = swarm.start("rss_agg").ready()
-    swarm.start("mesh").ready()
     swarm.until("mesh", "heartbeat_ok")
     assert isinstance(swarm.market, RealServer)
     swarm.market.hang()
@@ -229,8 +228,8 @@ def test_only_market_redis_gone_touches_nobody_on_the_system_bus(swarm: Swarm) -
 def test_a_subscription_cut_again_and_again_convicts_nobody_alive_and_still_finds_the_dead(swarm: Swarm) -> None:
     """CLIENT KILL every 0.3 s: each cut heals at once, the leases save every verdict, no bus is called lost."""
     swarm.seed(watching("rss_agg", "mesh"))
-    healer, worker = swarm.start("healer").ready(), swarm.start("rss_agg").ready()
-    swarm.start("mesh").ready()
+    worker, _ = swarm.start("rss_agg").ready(), swarm.start("mesh").ready()
+    healer = swarm.start("healer").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     swarm.until("mesh", "heartbeat_ok")
     end = time.monotonic() + 3 * TIMEOUT_SEC
@@ -245,7 +244,7 @@ def test_a_subscription_cut_again_and_again_convicts_nobody_alive_and_still_find
 def test_a_bus_out_of_memory_still_carries_alerts(swarm: Swarm) -> None:
     """Writes are refused and messages are not: the alert is published, said to be unstored, and stored later."""
     swarm.seed(watching("rss_agg"))
-    healer, worker = swarm.start("healer").ready(), swarm.start("rss_agg").ready()
+    worker, healer = swarm.start("rss_agg").ready(), swarm.start("healer").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     subscription = swarm.system.client.pubsub(ignore_subscribe_messages=True)
     subscription.subscribe("healer:alerts")

@@ -1,0 +1,335 @@
+"""What `marketswarm status` makes of leases and verdicts."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from marketswarm import overview
+from marketswarm.address import Address
+from marketswarm.bus import Lease, StoredTruth
+from marketswarm.errors import BadTruthError, BusUnreachableError
+from marketswarm.messages import HealerMiss, HealerOk, Heartbeat, HeartbeatMiss, HeartbeatOk, encode
+from marketswarm.overview import Overview, Row, Verdict, render
+from marketswarm.settings import Settings
+from marketswarm.term import plain
+
+NOW = 1_762_433_458  # 2025-11-06 12:50:58 UTC
+TRUTH = {
+    "services": {
+        "mesh": {"heartbeat": {"redis_url": "redis://market-redis"}},
+        "rss_agg": {},
+        "sentinel": {},
+        "healer": {
+            "access_points": {
+                "subscribe_to": [
+                    {"bus": "system-redis", "key": "rss_agg:heartbeat"},
+                    {"bus": "market-redis", "key": "mesh:heartbeat"},
+                    {"bus": "system-redis", "key": "sentinel:heartbeat"},
+                ]
+            },
+            "threshold": {"heartbeat_cadence": 30},
+        },
+    }
+}
+MISS = encode(HeartbeatMiss("rss_agg", 31.2, 30.0, NOW - 60))
+OK = encode(HeartbeatOk("rss_agg", 0.1, NOW - 60))
+LATER = b'{"type":"later","svc":"rss_agg","ts":1}'
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is UTC, and it is NOW."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(overview, "time", SimpleNamespace(time=lambda: NOW))
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+class FakeBus:
+    """A bus that holds leases, verdicts and a truth, or does not answer."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.address = Address("127.0.0.1", 6379 if name == "system-redis" else 6380)
+        self.up = True
+        self.open = True
+        self.stored: StoredTruth | None = StoredTruth(json.dumps(TRUTH).encode(), "x")
+        self.held: dict[str, Lease] = {}
+        self.verdicts: dict[str, bytes] = {}
+
+    async def truth(self, _key: str) -> StoredTruth | None:
+        """Give the truth."""
+        self.answer()
+        return self.stored
+
+    async def leases(self, services: Iterable[str]) -> Mapping[str, Lease]:
+        """Give the leases of these services."""
+        self.answer()
+        return {service: self.held[service] for service in services if service in self.held}
+
+    async def health(self, services: Iterable[str]) -> Mapping[str, bytes]:
+        """Give the verdicts on these services."""
+        self.answer()
+        return {service: self.verdicts[service] for service in services if service in self.verdicts}
+
+    async def close(self) -> None:
+        """Note that it was given back."""
+        self.open = False
+
+    def answer(self) -> None:
+        """Answer, or not."""
+        self.open = True
+        if not self.up:
+            raise BusUnreachableError(f"{self.name} does not answer")
+
+
+def lease(service: str, *, ttl_ms: int = 25_000, host: str = "h1", i: int = 1) -> Lease:
+    """Make a lease that holds a beat of a service."""
+    return Lease(encode(Heartbeat(service, i, NOW, host=host)), ttl_ms)
+
+
+class Swarm:
+    """Two buses on which all is well; a test takes away what it wants to see missing."""
+
+    def __init__(self) -> None:
+        self.system = FakeBus("system-redis")
+        self.market = FakeBus("market-redis")
+        self.system.held = {service: lease(service) for service in ("rss_agg", "healer", "sentinel")}
+        self.market.held = {"mesh": lease("mesh")}
+        self.system.verdicts = {
+            "rss_agg": OK,
+            "mesh": encode(HeartbeatOk("mesh", 0.1, NOW - 60)),
+            "sentinel": encode(HeartbeatOk("sentinel", 0.1, NOW - 60)),
+            "healer": encode(HealerOk("healer", NOW - 60)),
+        }
+
+    def look(self) -> Overview:
+        """Ask the buses; they are all given back, whatever came of it."""
+        try:
+            return asyncio.run(overview.look(Settings()))
+        finally:
+            assert not self.system.open
+            assert not self.market.open
+
+    def row(self, service: str) -> Row:
+        """Look at one service."""
+        return next(row for row in self.look().rows if row.service == service)
+
+
+@pytest.fixture
+def swarm(monkeypatch: pytest.MonkeyPatch) -> Swarm:
+    """A swarm in which all is well."""
+    found = Swarm()
+    found.market.open = False
+    monkeypatch.setattr(overview, "Bus", lambda *_, **__: found.system)
+    monkeypatch.setattr(overview, "connect", lambda *_, **__: {bus.name: bus for bus in (found.system, found.market)})
+    return found
+
+
+def test_all_is_well(swarm: Swarm) -> None:
+    """Every service of the truth has a row, in the order of the names, and nothing else is said."""
+    found = swarm.look()
+    assert [(row.service, row.state, row.bus) for row in found.rows] == [
+        ("healer", "up", "system-redis"),
+        ("mesh", "up", "market-redis"),
+        ("rss_agg", "up", "system-redis"),
+        ("sentinel", "up", "system-redis"),
+    ]
+    assert (found.notes, found.exit_code) == ((), 0)
+    assert swarm.row("rss_agg") == Row("rss_agg", Verdict.UP, 5.0, NOW - 60, "h1", "system-redis")
+
+
+@pytest.mark.parametrize(
+    ("held", "verdict", "watched", "expected"),
+    [
+        ("beat", None, True, "up"),
+        ("beat", OK, True, "up"),
+        ("beat", MISS, True, "returning"),
+        ("beat", LATER, True, "up"),
+        ("beat", None, False, "up"),
+        ("beat", OK, False, "up"),
+        ("beat", MISS, False, "returning"),
+        (None, None, True, "unseen"),
+        (None, OK, True, "up"),  # it only publishes, and healer hears it
+        (None, MISS, True, "DOWN"),
+        (None, LATER, True, "unseen"),
+        (None, b"junk", True, "unseen"),
+        (None, None, False, "unknown"),
+        (None, OK, False, "unknown"),
+        (None, MISS, False, "DOWN"),  # a reported miss stands until somebody hears a beat
+        ("junk", None, True, "unseen"),
+        ("junk", MISS, True, "DOWN"),
+        ("junk", OK, False, "unknown"),
+        ("another's", MISS, True, "DOWN"),
+        ("for ever", MISS, True, "DOWN"),  # a key without a TTL is no lease, and healer does not take it for one
+    ],
+)
+def test_a_state_is_made_of_lease_verdict_and_watcher(
+    swarm: Swarm, held: str | None, verdict: bytes | None, expected: str, *, watched: bool
+) -> None:
+    """What beats is up; what does not is what the last verdict says, as far as anybody alive watches."""
+    leases = {
+        "beat": lease("rss_agg"),
+        "junk": Lease(b"1", 25_000),
+        "another's": lease("mesh"),
+        "for ever": lease("rss_agg", ttl_ms=-1),
+    }
+    swarm.system.held.pop("rss_agg")
+    swarm.system.verdicts.pop("rss_agg")
+    if held:
+        swarm.system.held["rss_agg"] = leases[held]
+    if verdict:
+        swarm.system.verdicts["rss_agg"] = verdict
+    if not watched:
+        del swarm.system.held["healer"]
+    assert swarm.row("rss_agg").state == expected
+
+
+@pytest.mark.parametrize(("ttl_ms", "age_sec"), [(30_000, 0.0), (29_999, 0.001), (1, 29.999), (0, 30.0), (40_000, 0.0)])
+def test_the_age_of_a_beat_follows_from_its_lease(swarm: Swarm, ttl_ms: int, age_sec: float) -> None:
+    """The sender's clock does not matter; a lease longer than the timeout is as fresh as can be."""
+    swarm.system.held["rss_agg"] = lease("rss_agg", ttl_ms=ttl_ms)
+    assert swarm.row("rss_agg").beat_age_sec == age_sec
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [({}, 0), ({"rss_agg": None}, 1), ({"rss_agg": MISS}, 2), ({"rss_agg": None, "healer": None}, 1)],
+)
+def test_the_exit_code_is_that_of_the_worst(swarm: Swarm, verdicts: dict[str, bytes | None], code: int) -> None:
+    """0 all well, 1 a warning, 2 something is down; the services named do not beat."""
+    for service, verdict in verdicts.items():
+        del swarm.system.held[service]
+        del swarm.system.verdicts[service]
+        if verdict:
+            swarm.system.verdicts[service] = verdict
+    assert swarm.look().exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("state", "notes", "code"),
+    [
+        (Verdict.UP, (), 0),
+        (Verdict.UP, ("a note",), 1),
+        (Verdict.RETURNING, (), 1),
+        (Verdict.UNSEEN, (), 1),
+        (Verdict.UNKNOWN, (), 1),
+        (Verdict.DOWN, (), 2),
+        (Verdict.DOWN, ("a note",), 2),
+    ],
+)
+def test_each_state_has_its_exit_code(state: Verdict, notes: tuple[str, ...], code: int) -> None:
+    """Beside one that is up."""
+    rows = tuple(Row("a", each, None, None, None, "system-redis") for each in (Verdict.UP, state))
+    found = Overview(rows, notes)
+    assert found.exit_code == code
+    assert found.as_json()["exit_code"] == code
+
+
+@pytest.mark.parametrize(("watcher", "unsure"), [("healer", ["rss_agg"]), ("sentinel", [])])
+def test_a_watcher_that_does_not_beat_is_a_warning(swarm: Swarm, watcher: str, unsure: list[str]) -> None:
+    """Whatever it last said of others may be old."""
+    del swarm.system.held["rss_agg"]
+    del swarm.system.held[watcher]
+    found = swarm.look()
+    assert found.notes == (f"{watcher} is not beating: what it last said of others may be old; start it",)
+    assert found.exit_code == 1
+    assert [row.service for row in found.rows if row.state is Verdict.UNKNOWN and row.service != watcher] == unsure
+
+
+def test_a_watcher_that_is_known_to_be_down_needs_no_note(swarm: Swarm) -> None:
+    """Its row says so, and nobody's last good verdict is believed."""
+    del swarm.system.held["healer"]
+    swarm.system.verdicts["healer"] = encode(HealerMiss("healer", 31, 30, NOW))
+    found = swarm.look()
+    assert (found.rows[0].state, found.notes, found.exit_code) == (Verdict.DOWN, (), 2)
+
+
+def test_a_silent_bus_makes_its_services_unknown(swarm: Swarm) -> None:
+    """It is named with its address, and the services of the other bus are seen as ever."""
+    swarm.market.up = False
+    found = swarm.look()
+    assert [row.state for row in found.rows] == ["up", "unknown", "up", "up"]
+    assert found.notes == ("market-redis at 127.0.0.1:6380 does not answer: is its redis-server running?",)
+    assert found.exit_code == 1
+
+
+def test_without_system_redis_nothing_can_be_told(swarm: Swarm) -> None:
+    """It holds the verdicts."""
+    swarm.system.up = False
+    with pytest.raises(BusUnreachableError):
+        swarm.look()
+
+
+def test_without_a_truth_nothing_can_be_told(swarm: Swarm) -> None:
+    """It says which key is missing and what to run."""
+    swarm.system.stored = None
+    with pytest.raises(BusUnreachableError, match="has no truth:doc: run marketswarm-seed"):
+        swarm.look()
+    swarm.system.stored = StoredTruth(b"{", None)
+    with pytest.raises(BadTruthError):
+        swarm.look()
+
+
+def test_json_has_all_that_the_table_has(swarm: Swarm) -> None:
+    """With numbers as numbers."""
+    del swarm.market.held["mesh"]
+    found: dict[str, Any] = json.loads(json.dumps(swarm.look().as_json()))
+    assert found.keys() == {"exit_code", "services", "notes"}
+    assert found["services"][2] == {
+        "service": "rss_agg",
+        "state": "up",
+        "beat_age_sec": 5.0,
+        "since": NOW - 60,
+        "host": "h1",
+        "bus": "system-redis",
+    }
+    assert found["services"][1]["beat_age_sec"] is None
+
+
+ROWS = (
+    Row("healer", Verdict.UP, 0.04, NOW - 60, "a-host", "system-redis"),
+    Row("rss_agg", Verdict.DOWN, None, NOW - 24 * 3600, None, "system-redis"),
+    Row("up", Verdict.UNSEEN, None, None, None, "system-redis"),
+)
+
+
+def test_people_get_a_table() -> None:
+    """Aligned, without white space at the ends, the notes below."""
+    assert render(Overview(ROWS, ("look here",)), plain).splitlines() == [
+        "service  state   last beat  since             host",
+        "healer   up      0.0 s ago  12:49:58          a-host",
+        "rss_agg  DOWN    -          2025-11-05 12:50  -",
+        "up       unseen  -          -                 -",
+        "! look here",
+    ]
+
+
+def test_colours_do_not_move_the_columns() -> None:
+    """Only the state is painted, and each state in its own colour."""
+    lines = render(Overview(ROWS, ()), lambda text, style: f"<{style}>{text}</>").splitlines()
+    assert lines[1].startswith("healer   <green>up</>      0.0 s ago")
+    assert lines[2].startswith("rss_agg  <bold red>DOWN</>    -")
+    assert lines[3].startswith("up       <yellow>unseen</>  -")
+
+
+def test_no_control_character_reaches_the_terminal(swarm: Swarm) -> None:
+    """Anybody who may write to the bus may write what host it likes."""
+    swarm.system.held["rss_agg"] = lease("rss_agg", host="\x1b[2J\x9b\nhealer up")
+    text = render(swarm.look(), plain)
+    assert [line for line in text.split("\n") if not line.isprintable()] == []
+    assert len(text.split("\n")) == 1 + len(TRUTH["services"])
+
+
+@pytest.mark.parametrize("ts", [10**12, 10**18, 10**400, -(10**12)])
+def test_an_absurd_time_does_not_hide_the_others(swarm: Swarm, ts: int) -> None:
+    """A verdict that somebody else wrote costs its own cell at the most."""
+    swarm.system.verdicts["rss_agg"] = b'{"type":"healer_ok","svc":"rss_agg","ts":%d}' % ts
+    assert "sentinel" in render(swarm.look(), plain)

@@ -1,0 +1,81 @@
+"""How often to try, and how often to say."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketswarm.pacing import Backoff, RateLimit
+
+
+def delays(backoff: Backoff, count: int) -> list[float]:
+    """Take the next delays."""
+    return [backoff.next_sec() for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"),
+    [
+        (0.0, [0.5, 1, 2, 4, 5, 5, 5]),
+        (0.5, [0.75, 1.5, 3, 6, 7.5, 7.5, 7.5]),
+    ],
+)
+def test_delays_double_up_to_the_cap(chance: float, expected: list[float]) -> None:
+    """Half of each is certain, the rest is chance."""
+    assert delays(Backoff(lambda: chance, base_sec=1, cap_sec=10), 7) == expected
+
+
+def test_a_success_starts_over() -> None:
+    """The first delay after a reset is the shortest again."""
+    backoff = Backoff(lambda: 0, base_sec=1, cap_sec=10)
+    assert delays(backoff, 4) == [0.5, 1, 2, 4]
+    backoff.reset()
+    assert delays(backoff, 2) == [0.5, 1]
+
+
+@given(
+    chances=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=50),
+    base_sec=st.floats(0.001, 10),
+    cap_sec=st.floats(0.001, 100),
+)
+def test_a_delay_is_never_over_the_cap_and_never_nothing(chances: list[float], base_sec: float, cap_sec: float) -> None:
+    """Whatever chance says, so nobody hammers a bus and nobody sleeps on it."""
+    chance = iter(chances)
+    backoff = Backoff(lambda: next(chance), base_sec=base_sec, cap_sec=cap_sec)
+    for delay in delays(backoff, len(chances)):
+        assert min(base_sec, cap_sec) / 2 <= delay <= cap_sec
+
+
+def test_an_outage_of_months_is_no_overflow() -> None:
+    """The delay stays at the cap however often one tries."""
+    backoff = Backoff(lambda: 0, base_sec=0.1, cap_sec=1)
+    assert set(delays(backoff, 5000)[-100:]) == {0.5}
+
+
+def test_one_event_a_period_goes_through() -> None:
+    """The first at once, the next when the period is over and not a hair before."""
+    limit = RateLimit(60)
+    assert [limit.allow("a", now) for now in (100, 100, 159.5, 160, 219.5, 220)] == [1, 0, 0, 3, 0, 2]
+
+
+def test_silence_is_not_counted() -> None:
+    """An event long after the last stands for itself, and starts a period of its own."""
+    limit = RateLimit(60)
+    assert [limit.allow("a", now) for now in (0, 1000, 1059, 1060)] == [1, 1, 0, 2]
+
+
+def test_keys_do_not_hold_each_other_back() -> None:
+    """Each has a period and a count of its own."""
+    limit = RateLimit(60)
+    assert [limit.allow(key, 0) for key in "aabab"] == [1, 0, 1, 0, 0]
+    assert [limit.allow(key, 60) for key in "ab"] == [3, 2]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 50)), max_size=60))
+def test_every_event_is_counted_once(events: list[tuple[str, float]]) -> None:
+    """What goes through stands for all that were held back before it."""
+    limit = RateLimit(60)
+    now = 0.0
+    for _, pause in events:
+        now += pause
+    told = sum(limit.allow(key, at) for at, (key, _) in enumerate(events))
+    assert told + sum(limit.allow(key, now + 10_000) - 1 for key in "ab") == len(events)

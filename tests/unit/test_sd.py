@@ -1,0 +1,114 @@
+"""What the service manager hears, on a real datagram socket."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from marketswarm.sd import Manager, watchdog_period_sec
+
+Heard = Callable[[], list[bytes]]
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
+    """A service manager that listens; the value returns the datagrams that it has got."""
+    name = f"marketswarm-test-{time.monotonic_ns()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(f"\0{name}")  # an abstract name: a path could be too long for a socket
+        listener.settimeout(0)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+
+        def read() -> list[bytes]:
+            datagrams = []
+            while True:
+                try:
+                    datagrams.append(listener.recv(65536))
+                except BlockingIOError:
+                    return datagrams
+
+        yield read
+
+
+@pytest.fixture
+def manager(heard: Heard) -> Iterator[Manager]:
+    """The service manager as a service sees it."""
+    manager = Manager()
+    yield manager
+    manager._notifier.socket.close()  # noqa: SLF001 - sdnotify keeps it open for the life of a process
+
+
+def test_each_sign_is_a_datagram_of_its_own(manager: Manager, heard: Heard) -> None:
+    """So that one that is lost takes no other with it."""
+    manager.status("waiting")
+    manager.ready()
+    manager.alive()
+    manager.alive()
+    manager.stopping()
+    assert heard() == [b"STATUS=waiting", b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1", b"STOPPING=1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("3 alive, 1 missed", b"STATUS=3 alive, 1 missed"),
+        ("", b"STATUS="),
+        ("caf\u00e9", b"STATUS=caf?"),
+        ("5 \u20ac \U0001f600", b"STATUS=5 ? ?"),
+        ("\ud800", b"STATUS=?"),
+        ("a\nWATCHDOG=1", b"STATUS=a WATCHDOG=1"),
+        (" a \r\n\t b ", b"STATUS=a b"),
+    ],
+)
+def test_a_status_always_arrives_as_one_ascii_line(manager: Manager, heard: Heard, line: str, expected: bytes) -> None:
+    """What latin-1 cannot hold would lose the datagram, and a line break would start another assignment."""
+    manager.status(line)
+    assert heard() == [expected]
+
+
+# sdnotify drops its socket unclosed where it cannot connect it.
+UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@UNCLOSED
+def test_without_a_service_manager_it_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal nothing happens, and nothing fails."""
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    manager = Manager()
+    manager.status("waiting")
+    manager.ready()
+    manager.alive()
+    manager.stopping()
+
+
+@UNCLOSED
+def test_a_service_manager_that_is_gone_does_no_harm(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens at the address given."""
+    monkeypatch.setenv("NOTIFY_SOCKET", f"@marketswarm-nobody-{time.monotonic_ns()}")
+    manager = Manager()
+    manager.alive()
+    assert heard() == []
+
+
+@pytest.mark.parametrize(
+    ("usec", "pid", "expected_sec"),
+    [
+        ("30000000", None, 15),
+        ("30000000", "", 15),
+        ("30000000", "7", 15),
+        ("30000000", "8", None),
+        ("30000000", "07", None),
+        ("1", None, 0.0000005),
+        (None, None, None),
+        (None, "7", None),
+        ("", "7", None),
+        ("0", "7", None),
+        ("-1", "7", None),
+        ("1.5", "7", None),
+        ("soon", "7", None),
+    ],
+)
+def test_the_watchdog_is_fed_twice_a_period(usec: str | None, pid: str | None, expected_sec: float | None) -> None:
+    """Only where systemd waits for one, and for this very process."""
+    assert watchdog_period_sec(usec, pid, 7) == expected_sec
