@@ -9,7 +9,7 @@ from collections.abc import Sequence
 class MarketSwarmError(Exception):
     """An error that a person can act on; printed without a traceback."""
 
-    exit_code = 70  # EX_SOFTWARE
+    exit_code = 1
 
 
 class BadTruthError(MarketSwarmError):
@@ -48,3 +48,5 @@ class BadEnvironmentError(MarketSwarmError):
 
 class StalledError(MarketSwarmError):
     """A service whose work ended, though nobody asked it to stop."""
+
+    exit_code = 70  # EX_SOFTWARE

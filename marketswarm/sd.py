@@ -4,22 +4,22 @@ import sdnotify
 
 
 class Manager:
-    """The service manager that started this process, if there is one."""
+    """The service manager that started this process, if it is ``present`` (it then has set NOTIFY_SOCKET)."""
 
-    def __init__(self) -> None:
-        self._notifier = sdnotify.SystemdNotifier()
+    def __init__(self, *, present: bool) -> None:
+        self._notifier = sdnotify.SystemdNotifier() if present else None
 
     def ready(self) -> None:
         """Say that the service works now."""
-        self._notifier.notify("READY=1")
+        self._send("READY=1")
 
     def stopping(self) -> None:
         """Say that the service is about to end."""
-        self._notifier.notify("STOPPING=1")
+        self._send("STOPPING=1")
 
     def alive(self) -> None:
         """Feed the watchdog. A datagram of its own, so that nothing else can spoil it."""
-        self._notifier.notify("WATCHDOG=1")
+        self._send("WATCHDOG=1")
 
     def status(self, line: str) -> None:
         """Set the line that ``systemctl status`` shows.
@@ -28,7 +28,11 @@ class Manager:
         another assignment.
         """
         printable = line.encode("ascii", "replace").decode("ascii")
-        self._notifier.notify("STATUS=" + " ".join(printable.split()))
+        self._send("STATUS=" + " ".join(printable.split()))
+
+    def _send(self, assignment: str) -> None:
+        if self._notifier is not None:
+            self._notifier.notify(assignment)
 
 
 def watchdog_period_sec(watchdog_usec: str | None, watchdog_pid: str | None, pid: int) -> float | None:

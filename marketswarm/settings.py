@@ -31,6 +31,7 @@ class Settings:
     healer_interval_sec: float | None = None
     healer_channel: str | None = None
     sentinel_timeout_sec: float | None = None
+    notify_socket: str | None = None
     journal_stream: str | None = None
     watchdog_usec: str | None = None
     watchdog_pid: str | None = None
@@ -59,6 +60,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         healer_interval_sec=reader.seconds(names.ENV_HB_INTERVAL_SEC),
         healer_channel=reader.text(names.ENV_HEALER_HEARTBEAT_CHANNEL),
         sentinel_timeout_sec=reader.seconds(names.ENV_SENTINEL_TIMEOUT_SEC),
+        notify_socket=reader.text("NOTIFY_SOCKET"),
         journal_stream=reader.text("JOURNAL_STREAM"),
         watchdog_usec=reader.text("WATCHDOG_USEC"),
         watchdog_pid=reader.text("WATCHDOG_PID"),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from marketswarm import names
-from marketswarm.start import guarded
+from marketswarm.ending import guarded
 
 TRUTH_OPTION = click.option(
     "--truth",

@@ -43,7 +43,7 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool) -> None
     elif diff:
         _diff(path, raw)
     else:
-        with _faults_of(path):
+        with _faults_of(path, "not usable, nothing was written"):
             asyncio.run(seeding.seed(raw, settings.load(), wait_sec=wait_sec, say=click.echo))
 
 
@@ -93,12 +93,12 @@ def _read(file: Path | None) -> tuple[Path, bytes]:
 
 
 @contextlib.contextmanager
-def _faults_of(path: Path) -> Iterator[None]:
-    """Say in which file the faults are, unless there is only one file that they can be in."""
+def _faults_of(path: Path, verdict: str = "not usable") -> Iterator[None]:
+    """Say in which file the faults are."""
     try:
         yield
     except BadTruthError as error:
-        click.echo(f"{path}: not usable, nothing was written", err=True)
+        click.echo(f"{path}: {verdict}", err=True)
         raise error from None
 
 

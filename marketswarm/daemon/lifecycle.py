@@ -183,7 +183,7 @@ def own_position(name: str, truth: Truth, settings: Settings) -> Position:
 
 async def run(name: str, work: Work, settings: Settings) -> None:
     """Run a service until SIGTERM or SIGINT. Raises a MarketSwarmError for what a person has to mend."""
-    manager = Manager()
+    manager = Manager(present=settings.notify_socket is not None)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING, CHANGELOG and docs/ name only what exists, and facts that stand twice agree."""
+"""The documents name only what exists, and facts that stand twice agree."""
 
 import os
 import re
@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEMO = "python3 -m venv .venv && .venv/bin/pip install --quiet '.[local]' && .venv/bin/marketswarm demo"
 TEST = "python3 -m venv .venv && .venv/bin/pip install --quiet tox && .venv/bin/tox"
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/architecture.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+"""What speaks of today. The changelog may name what is gone, or still to come."""
 TOP = r"(?:\.ci|benchmarks|docs|etc|marketswarm|packaging|systemd|tests)"
 
 COMMAND = re.compile(r"(?:^|(?<=[\s(])|(?<=/bin/))(marketswarm(?:-seed)?)((?: +[^\s|;&<>()'\",]+)*)", re.MULTILINE)
@@ -67,6 +68,12 @@ def unknown_word(name: str, words: list[str]) -> str | None:
     return None
 
 
+def set_up_lines(page: str) -> list[str]:
+    """The lines of the page's blocks that make or fill an environment."""
+    lines = [line for block in fenced(page) for line in block.splitlines()]
+    return [line for line in lines if "-m venv" in line or "pip install" in line]
+
+
 def supported_pythons() -> list[str]:
     """The versions between the two bounds of requires-python."""
     bounds = re.findall(r"[<>=]+3\.(\d+)", PROJECT["project"]["requires-python"])
@@ -110,9 +117,13 @@ def test_tox_environments_exist(page: str) -> None:
 
 
 def test_the_readme_has_two_commands_to_set_up_and_no_more() -> None:
-    """One line ends with the demo having played, one with the tests green; tests hold both in other places."""
-    lines = [line for block in fenced("README.md") for line in block.splitlines()]
-    assert [line for line in lines if "-m venv" in line or "pip install" in line] == [DEMO, TEST]
+    """One line ends with the demo having played, one with the tests green."""
+    assert set_up_lines("README.md") == [DEMO, TEST]
+
+
+def test_contributing_repeats_the_command_for_the_tests() -> None:
+    """Whoever changes something runs what the README says."""
+    assert set_up_lines("CONTRIBUTING.md") == [TEST]
 
 
 def test_ci_runs_the_command_of_the_readme() -> None:

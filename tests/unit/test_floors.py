@@ -12,7 +12,7 @@ PACKAGE = Path(marketswarm.__file__).parent
 GROUND = {"names", "errors", "address"}
 FLOORS = (
     {"truth", "messages", "liveness", "pacing", "difference"},
-    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles"},
+    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "ending"},
     {"daemon"},
     {"services.watching"},
     {"services", "seed", "local", "overview", "history"},

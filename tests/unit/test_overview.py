@@ -168,7 +168,9 @@ def test_all_is_well(swarm: Swarm) -> None:
         ("junk", MISS, True, "DOWN"),
         ("junk", OK, False, "unknown"),
         ("another's", MISS, True, "DOWN"),
-        ("for ever", MISS, True, "DOWN"),  # a key without a TTL is no lease, and healer does not take it for one
+        pytest.param(
+            "for ever", MISS, True, "DOWN", id="no TTL"
+        ),  # a key without a TTL is no lease, and healer does not take it for one
     ],
 )
 def test_a_state_is_made_of_lease_verdict_and_watcher(
@@ -190,6 +192,14 @@ def test_a_state_is_made_of_lease_verdict_and_watcher(
     if not watched:
         del swarm.system.held["healer"]
     assert swarm.row("rss_agg").state == expected
+
+
+@pytest.mark.parametrize(("gone", "state"), [("nobody", "up"), ("sentinel", "unknown")])
+def test_healer_is_watched_by_sentinel(swarm: Swarm, gone: str, state: str) -> None:
+    """A healer that only publishes is up as long as sentinel lives to hear it."""
+    del swarm.system.held["healer"]
+    swarm.system.held.pop(gone, None)
+    assert swarm.row("healer").state == state
 
 
 @pytest.mark.parametrize(("ttl_ms", "age_sec"), [(30_000, 0.0), (29_999, 0.001), (1, 29.999), (0, 30.0), (40_000, 0.0)])
@@ -328,7 +338,15 @@ def test_no_control_character_reaches_the_terminal(swarm: Swarm) -> None:
     assert len(text.split("\n")) == 1 + len(TRUTH["services"])
 
 
-@pytest.mark.parametrize("ts", [10**12, 10**18, 10**400, -(10**12)])
+@pytest.mark.parametrize(
+    "ts",
+    [
+        pytest.param(NOW * 1000, id="milliseconds"),
+        pytest.param(10**18, id="nanoseconds"),
+        pytest.param(10**400, id="400 digits"),
+        pytest.param(-(10**12), id="before all years"),
+    ],
+)
 def test_an_absurd_time_does_not_hide_the_others(swarm: Swarm, ts: int) -> None:
     """A verdict that somebody else wrote costs its own cell at the most."""
     swarm.system.verdicts["rss_agg"] = b'{"type":"healer_ok","svc":"rss_agg","ts":%d}' % ts

@@ -208,7 +208,9 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_siz
 
 @given(
     secret=SECRETS,
-    form=st.sampled_from(["redis://u:{}@h:x", "redis://{}@h:0", "redis//:{}@h", "redis://u:{}@[h", "redis://u:{}@h/x"]),
+    form=st.sampled_from(
+        ["redis://u:{}@h:x", "redis://:{}@h:0", "redis//:{}@h", "redis://u:{}@[h", "redis://u:{}@h/x"]
+    ),
     variable=st.sampled_from(["REDIS_URL", "SYSTEM_REDIS_URL", "TRUTH_REDIS_URL", "FEED_REDIS_URL"]),
 )
 def test_a_password_is_never_echoed(secret: str, form: str, variable: str) -> None:

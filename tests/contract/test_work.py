@@ -1,0 +1,121 @@
+"""A service's heartbeat follows its work: the lifecycle in this process, with work of the test's own."""
+
+import asyncio
+import hashlib
+import json
+
+import pytest
+from testkit import INTERVAL_SEC, Swarm, listening, watching
+
+from marketswarm import settings, truth
+from marketswarm.clock import SystemClock
+from marketswarm.daemon import Daemon, Work
+from marketswarm.daemon.position import Loaded
+from marketswarm.errors import StalledError
+from marketswarm.sd import Manager
+
+
+def live(swarm: Swarm, work: Work, seconds: float) -> None:
+    """Let a service live for some seconds."""
+    raw = json.dumps(watching("mesh")).encode()
+    loaded = Loaded(truth.parse(raw), hashlib.sha256(raw).hexdigest())
+    daemon = Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), SystemClock())
+
+    async def bounded() -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await daemon.live(work)
+        except TimeoutError:
+            pass
+
+    asyncio.run(bounded())
+
+
+def beats(swarm: Swarm, work: Work, seconds: float) -> int:
+    """Count the beats of that life."""
+    with listening(swarm.system, "mesh:heartbeat") as heard:
+        live(swarm, work, seconds)
+        return len(heard())
+
+
+def test_there_is_no_beat_before_the_work_is_under_way(swarm: Swarm) -> None:
+    """Marks alone are not enough: the work says when it has started."""
+
+    async def starts_late(daemon: Daemon) -> None:
+        while True:
+            daemon.progress.mark()
+            await asyncio.sleep(0.01)
+
+    assert beats(swarm, starts_late, 4 * INTERVAL_SEC) == 0
+
+
+def test_wedged_work_stops_the_beat_and_is_said_once(swarm: Swarm, caplog: pytest.LogCaptureFixture) -> None:
+    """The process lives, its event loop turns, its work does not: no beat, one line."""
+
+    async def wedges(daemon: Daemon) -> None:
+        daemon.started()
+        daemon.progress.mark()
+        await asyncio.Event().wait()
+
+    assert beats(swarm, wedges, 8 * INTERVAL_SEC) == 1
+    assert [record.message for record in caplog.records if "no progress" in record.message] == [
+        "mesh: its work makes no progress; the heartbeat is held back"
+    ]
+
+
+def test_one_wedged_part_among_several_stops_the_beat(swarm: Swarm) -> None:
+    """A loop that still turns does not speak for one that does not."""
+
+    async def half_wedges(daemon: Daemon) -> None:
+        daemon.started()
+        daemon.progress.mark("stuck")
+        while True:
+            daemon.progress.mark("turning")
+            await asyncio.sleep(0.01)
+
+    assert beats(swarm, half_wedges, 8 * INTERVAL_SEC) == 1
+
+
+def test_progress_again_is_a_beat_again(swarm: Swarm) -> None:
+    """A wedge that dissolves is over with the next mark."""
+
+    async def pauses(daemon: Daemon) -> None:
+        daemon.started()
+        daemon.progress.mark()
+        await asyncio.sleep(4 * INTERVAL_SEC)
+        await daemon.idle()
+
+    assert beats(swarm, pauses, 8 * INTERVAL_SEC) >= 3
+
+
+def test_work_that_ends_by_itself_ends_the_service(swarm: Swarm) -> None:
+    """Beats do not go on over dead work: the process ends, and not with 0."""
+
+    async def returns(daemon: Daemon) -> None:
+        daemon.started()
+
+    with pytest.RaisesGroup(StalledError):
+        live(swarm, returns, 5)
+    assert StalledError.exit_code != 0
+
+
+def test_work_that_fails_ends_the_service(swarm: Swarm) -> None:
+    """A bug in the work is not survived by its heartbeat."""
+
+    async def fails(daemon: Daemon) -> None:
+        daemon.started()
+        raise ZeroDivisionError
+
+    with pytest.RaisesGroup(ZeroDivisionError):
+        live(swarm, fails, 5)
+
+
+def test_ready_comes_with_the_first_beat_and_not_again(swarm: Swarm, caplog: pytest.LogCaptureFixture) -> None:
+    """One line says that the service is ready, however often it beats."""
+    caplog.set_level("INFO")
+
+    async def idles(daemon: Daemon) -> None:
+        await daemon.idle()
+
+    assert beats(swarm, idles, 5 * INTERVAL_SEC) >= 3
+    assert sum("ready" in record.message for record in caplog.records) == 1

@@ -1,0 +1,51 @@
+"""How a process ends when somebody has to mend something."""
+
+import pytest
+
+from marketswarm import errors
+from marketswarm.ending import guarded
+
+
+def refuse() -> None:
+    """Find two faults."""
+    raise errors.BadTruthError(["services: is missing", "buses: must be an object"])
+
+
+def break_down() -> None:
+    """Have a bug."""
+    raise ZeroDivisionError
+
+
+def test_a_mistake_is_told_in_its_lines_and_by_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback; each fault is marked as one."""
+    with pytest.raises(SystemExit) as ended:
+        guarded(refuse)
+    assert ended.value.code == 65
+    assert capsys.readouterr() == ("", "error: services: is missing\nerror: buses: must be an object\n")
+
+
+def test_what_goes_well_comes_back() -> None:
+    """Nothing is said."""
+    assert guarded(lambda: 7) == 7
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    """Only what a person can mend is put in one line."""
+    with pytest.raises(ZeroDivisionError):
+        guarded(break_down)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.BadTruthError, 65),
+        (errors.NoTruthFileError, 66),
+        (errors.BusUnreachableError, 69),
+        (errors.BusRefusedError, 77),
+        (errors.BadEnvironmentError, 78),
+        (errors.StalledError, 70),
+    ],
+)
+def test_exit_codes_are_those_that_systemd_names(error: type[errors.MarketSwarmError], code: int) -> None:
+    """As sysexits(3) has them, and as units and scripts rely on."""
+    assert error.exit_code == code

@@ -1,0 +1,72 @@
+"""Where a service stands, and where it looks for the truth."""
+
+import json
+from typing import Any
+
+import pytest
+
+from marketswarm.address import Address
+from marketswarm.daemon import own_position
+from marketswarm.daemon.position import sources
+from marketswarm.settings import Settings
+from marketswarm.truth import Position, Truth, parse
+
+
+def truth(**sections: Any) -> Truth:
+    """Make a truth of these sections."""
+    return parse(json.dumps({"services": sections}).encode())
+
+
+def test_a_service_stands_where_truth_puts_it() -> None:
+    """Healer's own variables are not for others."""
+    document = truth(mesh={"heartbeat": {"interval_sec": 5, "channel": "m", "redis_url": "redis://market-redis"}})
+    mine = Settings(healer_interval_sec=1, healer_channel="x", sentinel_timeout_sec=2, default_timeout_sec=40)
+    assert own_position("mesh", document, mine) == Position("mesh", "market-redis", "m", 5, 40)
+
+
+def test_a_service_that_truth_does_not_know_stands_at_the_defaults() -> None:
+    """It can beat before somebody has written it down."""
+    assert own_position("new", truth(), Settings()) == Position("new", "system-redis", "new:heartbeat", 10, 30)
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "settings", "expected"),
+    [
+        ({}, Settings(), ("healer:heartbeat", 10, 30)),
+        ({"interval_sec": 4}, Settings(), ("healer:heartbeat", 4, 12)),
+        ({"interval_sec": 4}, Settings(healer_interval_sec=2), ("healer:heartbeat", 2, 6)),
+        ({"interval_sec": 4, "timeout_sec": 9}, Settings(), ("healer:heartbeat", 4, 9)),
+        ({"interval_sec": 4, "timeout_sec": 9}, Settings(healer_interval_sec=2), ("healer:heartbeat", 2, 9)),
+        ({"timeout_sec": 90}, Settings(sentinel_timeout_sec=7), ("healer:heartbeat", 10, 7)),
+        ({"channel": "h"}, Settings(), ("h", 10, 30)),
+        ({"channel": "h"}, Settings(healer_channel="env"), ("env", 10, 30)),
+        ({}, Settings(default_timeout_sec=99), ("healer:heartbeat", 10, 30)),
+    ],
+)
+def test_healer_is_missed_after_three_of_its_intervals(
+    heartbeat: dict[str, Any], settings: Settings, expected: tuple[str, float, float]
+) -> None:
+    """Unless truth or the environment says otherwise; its own lease lasts as long."""
+    found = own_position("healer", truth(healer={"heartbeat": heartbeat}), settings)
+    assert (found.channel, found.interval_sec, found.timeout_sec) == expected
+
+
+def test_healers_cadence_for_others_is_not_its_own_timeout() -> None:
+    """The threshold is what it holds others to."""
+    document = truth(healer={"threshold": {"heartbeat_cadence": 300}}, mesh={})
+    assert own_position("healer", document, Settings()).timeout_sec == 30
+    assert own_position("mesh", document, Settings()).timeout_sec == 300
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(), {"system-redis": "127.0.0.1:6379", "market-redis": "127.0.0.1:6380"}),
+        (Settings(buses={"system-redis": Address("h")}), {"system-redis": "h:6379", "market-redis": "127.0.0.1:6380"}),
+        (Settings(truth_bus="market-redis"), {"market-redis": "127.0.0.1:6380"}),
+        (Settings(truth_address=Address("t", 1)), {"TRUTH_REDIS_URL": "t:1"}),
+    ],
+)
+def test_the_truth_is_looked_for_on_both_buses(settings: Settings, expected: dict[str, str]) -> None:
+    """System-redis first; where TRUTH_REDIS_URL is set, there alone."""
+    assert [(name, str(address)) for name, address in sources(settings).items()] == [*expected.items()]
