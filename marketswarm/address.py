@@ -45,13 +45,13 @@ class Address:
         username = unquote(parts.username) if parts.username else None
         password = unquote(parts.password) if parts.password else None
         if parts.scheme == "unix":
-            if not parts.path:
+            if parts.netloc.rpartition("@")[2] or not parts.path:
                 raise ValueError("must name a socket, as in unix:///run/redis.sock")
             return cls(path=unquote(parts.path), username=username, password=password)
         if not parts.hostname:
             raise ValueError("must name a host, as in redis://127.0.0.1:6379")
         db = parts.path.strip("/")
-        if db and not db.isdecimal():
+        if (db and not db.isdecimal()) or parts.query or parts.fragment:
             raise ValueError("must end with a database number or nothing, as in redis://127.0.0.1:6379/0")
         return cls(
             host=parts.hostname,

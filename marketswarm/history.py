@@ -14,7 +14,7 @@ from marketswarm.errors import BusUnreachableError
 from marketswarm.messages import MISSES, BusLost, decode_alert, sentence
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
-from marketswarm.term import Paint
+from marketswarm.term import Paint, local_time
 
 BLOCK_MS = 500
 SHOWN = 50
@@ -42,7 +42,7 @@ async def entries(settings: Settings, *, since: float | None, follow: bool) -> A
     """
     bus = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name="marketswarm:alerts")
     backoff = Backoff(random.random)
-    after = f"{max(0, int(since * 1000)) - 1}-0" if since else "0"
+    after = _just_before(since or 0)
     try:
         if since is None:
             for entry in await bus.last(names.ALERT_LOG, SHOWN):
@@ -65,13 +65,17 @@ async def entries(settings: Settings, *, since: float | None, follow: bool) -> A
         await bus.close()
 
 
+def _just_before(since: float) -> str:
+    """The last entry id that is older than a time; "0" where nothing can be."""
+    ms = int(since * 1000)
+    return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"
+
+
 def render(entry: Entry, paint: Paint) -> str:
     """Put one alert in a line: when it was recorded (local time), and what it says."""
     entry_id, raw = entry
     alert = decode_alert(raw)
-    at = int(entry_id.split("-")[0]) / 1000
-    form = "%H:%M:%S" if time.time() - at < 12 * 3600 else "%Y-%m-%d %H:%M:%S"
-    stamp = paint(datetime.fromtimestamp(at).astimezone().strftime(form), "dim")
+    stamp = paint(local_time(int(entry_id.split("-")[0]) / 1000, time.time()), "dim")
     if alert is None:
         return f"{stamp}  {_unknown(raw)}"
     return f"{stamp}  {paint(sentence(alert), 'bold red' if isinstance(alert, (*MISSES, BusLost)) else 'green')}"
@@ -81,5 +85,5 @@ def _unknown(raw: bytes) -> str:
     """Show an alert of a type that this version does not know: as JSON on one line, control characters escaped."""
     try:
         return json.dumps(json.loads(raw), ensure_ascii=True)[:500]
-    except ValueError:
+    except (ValueError, RecursionError):
         return "an entry that is no alert"

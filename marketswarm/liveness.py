@@ -5,6 +5,7 @@ A heap holds at most one entry a service, which is looked at again only when it 
 """
 
 import heapq
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,12 +72,14 @@ class Detector:
 
     def recall_missed(self, service: str) -> None:
         """Take over, from before a restart, that this service's miss is already reported; its next beat ends it."""
-        self._move(self._watched[service], State.MISSED)
+        watched = self._watched[service]
+        watched.heard = -math.inf  # its last beat was heard by another process: any lease may be a later one
+        self._move(watched, State.MISSED)
 
     def beat(self, service: str, at: float, now: float) -> Transition | None:
         """Take in a sign of life that arrived at ``at``; older than what is known, it changes nothing."""
         watched = self._watched[service]
-        if at <= watched.heard and watched.state is State.ALIVE:
+        if at <= watched.heard and watched.state is not State.UNSEEN:
             return None
         watched.heard = at
         # A deadline never moves back: a warm-up that was granted outlasts a beat from before it.
@@ -88,7 +91,7 @@ class Detector:
         return Transition(service, old, State.ALIVE, now - at, watched.timeout_sec)
 
     def next_deadline(self) -> float | None:
-        """When to call ``due`` next, at the earliest; None while nothing can become due."""
+        """When to call ``due`` next, at the earliest; None where nobody waits for a deadline."""
         return self._heap[0][0] if self._heap else None
 
     def due(self, now: float) -> list[str]:

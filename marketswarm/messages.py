@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from marketswarm import names
+from marketswarm.text import printable
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -124,7 +125,11 @@ def subject(alert: Alert) -> str:
 
 
 def sentence(alert: Alert) -> str:
-    """One line for the journal and the terminal: type, whom, seconds."""
+    """One printable line for the journal and the terminal: type, whom, seconds."""
+    return printable(_sentence(alert))
+
+
+def _sentence(alert: Alert) -> str:
     match alert:
         case HeartbeatMiss() | HealerMiss():
             return f"{kind(alert)} {alert.svc}: no beat for {alert.late_sec:.1f} s (timeout {alert.timeout_sec:g} s)"

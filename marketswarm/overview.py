@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +11,8 @@ from marketswarm.daemon import own_position
 from marketswarm.errors import BusUnreachableError
 from marketswarm.messages import MISSES, Malformed, decode_alert, decode_heartbeat
 from marketswarm.settings import Settings
-from marketswarm.term import Paint
+from marketswarm.term import Paint, local_time
+from marketswarm.text import printable
 from marketswarm.truth import Position, Truth, parse
 
 CLIENT_NAME = "marketswarm:status"
@@ -124,7 +124,8 @@ def _is_down(health: bytes | None) -> bool:
 
 def _row(at: Position, lease: Lease | None, health: bytes | None, *, trusted: bool) -> Row:
     alert = decode_alert(health) if health else None
-    beat = decode_heartbeat(lease.raw, at.service) if lease else None
+    # A key without a TTL is no lease: it would never run out.
+    beat = decode_heartbeat(lease.raw, at.service) if lease and lease.ttl_ms >= 0 else None
     alive = beat is not None and not isinstance(beat, Malformed)
     age_sec = max(0.0, at.timeout_sec - lease.ttl_ms / 1000) if lease and alive else None
     if isinstance(alert, MISSES):
@@ -163,14 +164,13 @@ def render(overview: Overview, paint: Paint) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     age = "-" if row.beat_age_sec is None else f"{row.beat_age_sec:.1f} s ago"
-    return (row.service, str(row.state), age, _since(row.since), row.host or "-")
+    return (row.service, str(row.state), age, _since(row.since), printable(row.host or "-"))
 
 
 def _since(ts: int | None) -> str:
     if ts is None:
         return "-"
-    form = "%H:%M:%S" if time.time() - ts < 12 * 3600 else "%Y-%m-%d %H:%M"
-    return datetime.fromtimestamp(ts).astimezone().strftime(form)
+    return local_time(ts, time.time())
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -1,8 +1,10 @@
 """Colours on a terminal and plain text everywhere else."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TextIO
 
+RECENT_SEC = 12 * 3600
 Paint = Callable[[str, str], str]
 
 _CODES = {
@@ -26,6 +28,18 @@ def ansi(text: str, style: str) -> str:
     """Colour the text; ``style`` is one or several names, as in ``"bold red"``."""
     codes = ";".join(_CODES[name] for name in style.split())
     return f"\x1b[{codes}m{text}\x1b[0m"
+
+
+def local_time(ts: float, now: float) -> str:
+    """Put epoch seconds in local time: the time of day for the last twelve hours, the date with it for all else.
+
+    A time that no calendar holds is a question mark: it may come from anyone who can write to a bus.
+    """
+    form = "%H:%M:%S" if 0 <= now - ts < RECENT_SEC else "%Y-%m-%d %H:%M:%S"
+    try:
+        return datetime.fromtimestamp(ts).astimezone().strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return "?"
 
 
 def painter(stream: TextIO, *, allowed: bool) -> Paint:

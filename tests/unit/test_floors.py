@@ -9,7 +9,7 @@ import pytest
 import marketswarm
 
 PACKAGE = Path(marketswarm.__file__).parent
-GROUND = {"names", "errors", "address"}
+GROUND = {"names", "errors", "address", "text"}
 FLOORS = (
     {"truth", "messages", "liveness", "pacing", "difference"},
     {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "ending"},

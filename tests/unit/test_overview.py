@@ -314,10 +314,10 @@ ROWS = (
 def test_people_get_a_table() -> None:
     """Aligned, without white space at the ends, the notes below."""
     assert render(Overview(ROWS, ("look here",)), plain).splitlines() == [
-        "service  state   last beat  since             host",
-        "healer   up      0.0 s ago  12:49:58          a-host",
-        "rss_agg  DOWN    -          2025-11-05 12:50  -",
-        "up       unseen  -          -                 -",
+        "service  state   last beat  since                host",
+        "healer   up      0.0 s ago  12:49:58             a-host",
+        "rss_agg  DOWN    -          2025-11-05 12:50:58  -",
+        "up       unseen  -          -                    -",
         "! look here",
     ]
 
