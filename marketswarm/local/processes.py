@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from marketswarm.local.child import Child
 from marketswarm.local.signals import how_it_ended
+from marketswarm.pacing import Backoff
 
 GRACE_SEC = 5.0
+STEADY_SEC = 10.0
 TAIL_LINES = 15
 
 Say = Callable[[str, str], None]
@@ -25,20 +26,16 @@ class State(StrEnum):
     RESTARTING = "restarting"
 
 
-@dataclass(slots=True)
-class Pauses:
-    """How long to wait before a restart: doubled up to ``longest_sec``; from the start after a steady life."""
+def pauses() -> Backoff:
+    """How long to wait before each restart: 0.2 s, doubled up to 5 s; no jitter, since nobody is crowded."""
+    return Backoff(lambda: 1.0, base_sec=0.2, cap_sec=5.0)
 
-    first_sec: float = 0.2
-    longest_sec: float = 5.0
-    steady_sec: float = 10.0
-    _next_sec: float = field(default=0.0, init=False)
 
-    def after(self, lived_sec: float) -> float:
-        """Seconds to wait after a life of ``lived_sec``."""
-        pause_sec = self.first_sec if lived_sec >= self.steady_sec else max(self._next_sec, self.first_sec)
-        self._next_sec = min(2 * pause_sec, self.longest_sec)
-        return pause_sec
+def pause_sec(pauses: Backoff, lived_sec: float) -> float:
+    """Seconds to wait after a life of ``lived_sec``; a steady one starts over."""
+    if lived_sec >= STEADY_SEC:
+        pauses.reset()
+    return pauses.next_sec()
 
 
 class Process:
@@ -98,13 +95,13 @@ class Process:
             raise
 
     async def _keep(self) -> None:
-        pauses = Pauses()
+        waits = pauses()
         while True:
             began = time.monotonic()
             how = await self._live()
-            pause_sec = pauses.after(time.monotonic() - began)
-            self._hear(f"{how}; starts again in {pause_sec:g} s")
-            await asyncio.sleep(pause_sec)
+            wait_sec = pause_sec(waits, time.monotonic() - began)
+            self._hear(f"{how}; starts again in {wait_sec:g} s")
+            await asyncio.sleep(wait_sec)
 
     async def _live(self) -> str:
         """Run the program once; returns how that ended."""

@@ -13,7 +13,7 @@ import pytest
 
 from marketswarm.local import processes
 from marketswarm.local.child import Child
-from marketswarm.local.processes import Pauses, Process, State
+from marketswarm.local.processes import Process, State, pause_sec, pauses
 
 READY_AND_WAIT = "print('ready', os.getpid(), flush=True); time.sleep(60)"
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN); " + READY_AND_WAIT
@@ -75,11 +75,11 @@ def _gone(pid: int) -> bool:
 
 def test_pauses_double_up_to_the_longest_and_start_over_after_a_steady_life() -> None:
     """0.2 s doubling to 5 s; a life of just under 10 s does not reset it, one of 10 s does."""
-    pauses = Pauses()
-    assert [pauses.after(0) for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    assert pauses.after(9.99) == 5.0
-    assert pauses.after(10.0) == 0.2
-    assert pauses.after(0) == 0.4
+    waits = pauses()
+    assert [pause_sec(waits, 0) for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert pause_sec(waits, 9.99) == 5.0
+    assert pause_sec(waits, 10.0) == 0.2
+    assert pause_sec(waits, 0) == 0.4
 
 
 def test_what_it_says_is_passed_on_from_both_streams() -> None:
