@@ -66,6 +66,7 @@ class Firehose:
         self._nonces = itertools.count(1)
         self._nonce_prefix = f"{id(self):x}-{chance()}".encode()
         self._session: _Session | None = None
+        self._live = False  # whether this connection, or the last one, got as far as a subscription
         self._lost = False
 
     async def run(self) -> None:
@@ -76,7 +77,10 @@ class Firehose:
             try:
                 await self._listen()
             except _CutError as cut:
-                _log.debug("%s: subscription cut (%s), connecting again", self._address, cut)
+                if self._live:
+                    _log.debug("%s: subscription cut (%s), connecting again", self._address, cut)
+                else:
+                    self._declare_lost(f"{self._address} takes the connection and ends it: {cut}")
             except TimeoutError:
                 self._declare_lost(f"no subscription at {self._address} in time")
             except (MarketSwarmError, OSError, hiredis.HiredisError) as error:
@@ -104,13 +108,14 @@ class Firehose:
         return False
 
     async def _listen(self) -> None:
+        self._live = False
         session = await self._connect()
         try:
             await asyncio.wait_for(asyncio.shield(session.subscribed), CONNECT_SEC + len(self._services) / 10_000)
             self._session = session
             if not await self._echo(session):
                 raise _DeafError(f"nothing published comes back within {ECHO_SEC:g} s")
-            self._lost = False
+            self._live, self._lost = True, False
             self._on_live()
             while not session.closed.done():
                 await asyncio.wait({session.closed}, timeout=CANARY_PERIOD_SEC)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socketserver
 import threading
 import time
 from pathlib import Path
@@ -260,6 +261,33 @@ def test_a_bus_out_of_memory_still_carries_alerts(swarm: Swarm) -> None:
     eventually(lambda: swarm.system.alert_types() == ["heartbeat_miss"], "the alert in the log stream")
     assert subscription.get_message(timeout=0.5) is None, "published once"
     subscription.close()
+
+
+def test_a_server_that_ends_every_connection_is_a_lost_bus_and_holds_up_nobody(swarm: Swarm) -> None:
+    """Something else has the port: healer says so, is READY, and watches the other bus."""
+    on_market = {"heartbeat": {"interval_sec": INTERVAL_SEC, "redis_url": "redis://market-redis:6379"}}
+    document = watching("rss_agg", mesh=on_market)
+    point = {"bus": "market-redis", "key": "mesh:heartbeat"}
+    document["services"]["healer"]["access_points"]["subscribe_to"].append(point)
+    swarm.seed(document)
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as stranger:
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        url = f"redis://127.0.0.1:{stranger.server_address[1]}"
+        swarm.start("healer", MARKET_REDIS_URL=url).ready()
+        eventually(lambda: swarm.system.alert_types() == ["bus_lost", "heartbeat_miss"], "bus_lost and a miss")
+        assert [a.get("svc", a.get("bus")) for a in swarm.system.alerts()] == ["market-redis", "rss_agg"]
+        stranger.shutdown()
+
+
+@pytest.mark.parametrize("name", ["healer", "sentinel", "rss_agg"])
+def test_a_service_stops_cleanly_while_its_bus_hangs(swarm: Swarm, system: RealServer, name: str) -> None:
+    """SIGTERM ends it within 2 s with exit code 0, though nothing answers."""
+    swarm.seed(watching("rss_agg"))
+    service = swarm.start(name).ready()
+    system.hang()
+    time.sleep(2 * INTERVAL_SEC)
+    assert service.stop() == 0
+    system.resume()
 
 
 def test_a_bus_that_wants_a_password_is_one_line_and_77(swarm: Swarm, tmp_path: Path) -> None:
