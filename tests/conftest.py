@@ -1,5 +1,6 @@
 """Which kind of bus the tests run on, and a swarm for each test that wants one."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,13 @@ from testkit import FakeServer, RealServer, Server, Swarm, free_port
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let tox choose."""
     parser.addoption("--bus", choices=("fake", "real"), default="fake", help="fakeredis over TCP, or redis-server")
+
+
+def pytest_configure() -> None:
+    """Take signals as a terminal would: whoever runs the tests in the background has them ignored, and children too."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture
