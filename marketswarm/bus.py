@@ -53,6 +53,7 @@ class Bus:
         """Whether a line is logged when the bus goes and when it is back; False where somebody else says so."""
         self._redis: Redis = Redis(connection_pool=_pool(address, client_name))
         self._lost_at: float | None = None
+        self._lease_refused = False
 
     async def ping(self) -> None:
         """Ask for any answer at all."""
@@ -70,9 +71,16 @@ class Bus:
         pipe = self._redis.pipeline(transaction=False)
         pipe.set(names.lease_key(service), payload, px=lease_ms)
         pipe.publish(channel, payload)
-        _, published = await self._run(pipe, raise_on_error=False)
+        stored, published = await self._run(pipe, raise_on_error=False)
         if isinstance(published, Exception):
             raise self._refused(published)
+        refused = isinstance(stored, Exception)
+        if refused is not self._lease_refused:
+            self._lease_refused = refused
+            if refused:
+                _log.error("%s; beats go on without a lease", self._refused(stored))
+            else:
+                _log.info("%s: keeps leases again", self.name)
 
     async def leases(self, services: Iterable[str]) -> dict[str, Lease]:
         """Fetch the leases that have not run out."""

@@ -31,6 +31,8 @@ class Settings:
     healer_interval_sec: float | None = None
     healer_channel: str | None = None
     sentinel_timeout_sec: float | None = None
+    of_later: tuple[str, ...] = ()
+    """Variables that are set, and that only a later version will heed."""
     notify_socket: str | None = None
     journal_stream: str | None = None
     watchdog_usec: str | None = None
@@ -60,6 +62,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         healer_interval_sec=reader.seconds(names.ENV_HB_INTERVAL_SEC),
         healer_channel=reader.text(names.ENV_HEALER_HEARTBEAT_CHANNEL),
         sentinel_timeout_sec=reader.seconds(names.ENV_SENTINEL_TIMEOUT_SEC),
+        of_later=tuple(name for name in names.LATER_ENV if reader.text(name)),
         notify_socket=reader.text("NOTIFY_SOCKET"),
         journal_stream=reader.text("JOURNAL_STREAM"),
         watchdog_usec=reader.text("WATCHDOG_USEC"),

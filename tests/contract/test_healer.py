@@ -113,6 +113,14 @@ def test_alerts_go_where_truth_sends_them(swarm: Swarm) -> None:
         assert json.loads(heard()[0]) == swarm.system.alerts()[0]
 
 
+def test_a_variable_that_only_a_later_version_heeds_is_told(swarm: Swarm) -> None:
+    """Nobody waits for a webhook that never comes; its address, a secret, is not shown."""
+    swarm.seed(watching())
+    healer = swarm.start("healer", WEBHOOK_URL="https://hooks.example/secret").ready()
+    assert "WEBHOOK_URL has no effect in this version" in healer.log
+    assert "hooks.example" not in healer.log
+
+
 def test_healers_own_variables_win_over_truth(swarm: Swarm) -> None:
     """HB_INTERVAL_SEC and HEALER_HEARTBEAT_CHANNEL move its own beat."""
     swarm.seed(watching())

@@ -257,6 +257,7 @@ def test_a_bus_out_of_memory_still_carries_alerts(swarm: Swarm) -> None:
     assert json.loads(message["data"])["type"] == "heartbeat_miss"
     assert swarm.system.alerts() == []
     healer.logs("cannot be stored")
+    worker.logs("beats go on without a lease")
     swarm.system.client.config_set("maxmemory", "0")
     eventually(lambda: swarm.system.alert_types() == ["heartbeat_miss"], "the alert in the log stream")
     assert subscription.get_message(timeout=0.5) is None, "published once"

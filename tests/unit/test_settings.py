@@ -76,7 +76,15 @@ ENV_NAMES = [value for name, value in vars(names).items() if name.startswith("EN
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_empty_counts_as_unset(empty: str) -> None:
     """A line `NAME=` in an environment file is no setting."""
-    variables = [*ENV_NAMES, "SYSTEM_REDIS_URL", "MARKET_REDIS_URL", "FEED_REDIS_URL", "NO_COLOR", "WATCHDOG_USEC"]
+    variables = [
+        *ENV_NAMES,
+        *names.LATER_ENV,
+        "SYSTEM_REDIS_URL",
+        "MARKET_REDIS_URL",
+        "FEED_REDIS_URL",
+        "NO_COLOR",
+        "WATCHDOG_USEC",
+    ]
     assert settings.load(dict.fromkeys(variables, empty)) == Settings()
 
 

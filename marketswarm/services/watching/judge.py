@@ -9,7 +9,7 @@ from typing import Protocol
 from marketswarm import names
 from marketswarm.bus import Lease
 from marketswarm.daemon import Daemon
-from marketswarm.errors import BusUnreachableError
+from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.firehose import Beats, Firehose, Oddities
 from marketswarm.liveness import Detector, State, Transition
 from marketswarm.messages import Heartbeat, Malformed, decode_heartbeat
@@ -112,12 +112,12 @@ class Judge:
                 self._verdicts.changed(transition)
 
     async def _ask(self, services: Iterable[str]) -> bool:
-        """Take in what the leases say; False where the bus does not answer."""
+        """Take in what the leases say; False where the bus does not tell."""
         wanted = list(services)
         for start in range(0, len(wanted), LEASE_CHUNK):
             try:
                 leases = await self._bus.leases(wanted[start : start + LEASE_CHUNK])
-            except BusUnreachableError:
+            except (BusUnreachableError, BusRefusedError):
                 return False
             now = self._clock.monotonic()
             for service, lease in leases.items():

@@ -31,6 +31,8 @@ class Words:
 
 async def watch(daemon: Daemon, positions: Iterable[Position], words: Words) -> None:
     """Watch these services for ever; counts as started when every bus was tried."""
+    for variable in daemon.settings.of_later:
+        _log.warning("%s has no effect in this version: alerts go to Redis only, see marketswarm alerts", variable)
     targets = list(positions)
     missed = await _recall(daemon, [target.service for target in targets])
     recorder = Recorder(daemon)
