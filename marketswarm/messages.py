@@ -100,10 +100,13 @@ _decode_alert: Callable[[bytes], Alert] = msgspec.json.Decoder(Alert).decode
 def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
     """Read bytes from ``service``'s channel; anything that is no heartbeat of that service is Malformed, never raised.
 
-    The length is capped before the parser sees the bytes, which bounds numbers and nesting as well.
+    The length is capped before the parser sees the bytes, which bounds numbers too. How deep a parser goes differs
+    between Pythons, so nesting is capped here as well; what is shorter than the cap cannot be that deep.
     """
     if len(raw) > names.MAX_BEAT_BYTES:
         return Malformed.TOO_LONG
+    if len(raw) > names.MAX_BEAT_NESTING and raw.count(b"[") + raw.count(b"{") > names.MAX_BEAT_NESTING:
+        return Malformed.NOT_A_BEAT
     try:
         beat = _decode_beat(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -30,6 +30,7 @@ HEARTBEAT_SUFFIX: Final = ":heartbeat"
 DEFAULT_INTERVAL_SEC: Final = 10.0
 DEFAULT_TIMEOUT_SEC: Final = 30.0
 MAX_BEAT_BYTES: Final = 4096
+MAX_BEAT_NESTING: Final = 500
 
 # Alerts.
 ALERT_CHANNEL: Final = "healer:alerts"
