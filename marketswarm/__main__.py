@@ -12,11 +12,11 @@ def main() -> None:
     """
     words = sys.argv
     if len(words) == RUN_WORDS and words[1] == "run" and not words[2].startswith("-"):
-        from marketswarm.start import start  # noqa: PLC0415 - only a daemon needs it
+        from marketswarm.start import start
 
         start(words[2])
     else:
-        from marketswarm import cli  # noqa: PLC0415 - a daemon does not need it
+        from marketswarm import cli
 
         cli.main()
 

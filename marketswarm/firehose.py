@@ -7,6 +7,7 @@ Redis keeps a connection's messages in order, so an echo also proves that everyt
 """
 
 import asyncio
+import functools
 import itertools
 import logging
 import ssl
@@ -26,6 +27,8 @@ ECHO_TRIES = 2
 CANARY_PERIOD_SEC = 1.0
 SUBSCRIBE_CHUNK = 1000
 SETTLED_SEC = 1.0
+MESSAGE_PARTS = 3
+"""Kind, channel, payload."""
 
 Beats = list[tuple[str, Heartbeat]]
 Oddities = list[tuple[str, Malformed]]
@@ -128,7 +131,7 @@ class Firehose:
     async def _connect(self) -> "_Session":
         loop = asyncio.get_running_loop()
         to = self._address
-        factory = lambda: _Session(self._services, self._canary, self._on_beats)  # noqa: E731 - asyncio's own idiom
+        factory = functools.partial(_Session, self._services, self._canary, self._on_beats)
         if to.path:
             connecting = loop.create_unix_connection(factory, to.path)
         else:
@@ -171,6 +174,8 @@ class _DeafError(MarketSwarmError):
 class _Session(asyncio.Protocol):
     """One connection, from its login to its end."""
 
+    _transport: asyncio.Transport  # from connection_made() on, which comes first
+
     def __init__(self, services: Mapping[bytes, str], canary: str, on_beats: Callable[[Beats, Oddities], None]) -> None:
         loop = asyncio.get_running_loop()
         self.subscribed: asyncio.Future[None] = loop.create_future()
@@ -181,14 +186,12 @@ class _Session(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._echoes: dict[bytes, asyncio.Future[None]] = {}
         self._unconfirmed = len(services) + 1
-        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def subscribe(self, login: Sequence[tuple[str, ...]], channels: Sequence[bytes]) -> None:
         """Log in and subscribe; ``subscribed`` is done when the server has confirmed every channel."""
-        assert self._transport is not None  # noqa: S101 - create_connection() returns after connection_made()
         chunks = [channels[start : start + SUBSCRIBE_CHUNK] for start in range(0, len(channels), SUBSCRIBE_CHUNK)]
         commands = [*map(_pack, login), *(_pack((b"SUBSCRIBE", *chunk)) for chunk in chunks)]
         self._transport.write(b"".join(commands))
@@ -209,8 +212,7 @@ class _Session(asyncio.Protocol):
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # whoever waits gets it; nobody has to
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.end(_CutError(str(exc) if exc else "closed by the server"))
@@ -222,7 +224,7 @@ class _Session(asyncio.Protocol):
         gets, services = self._reader.gets, self._services
         try:
             while (reply := gets()) is not False:
-                if not isinstance(reply, list) or len(reply) != 3:  # noqa: PLR2004 - kind, channel, payload
+                if not isinstance(reply, list) or len(reply) != MESSAGE_PARTS:
                     self._answer(reply)
                     continue
                 kind, channel, payload = reply
