@@ -91,7 +91,7 @@ async def by_firehose(port: int, beats: int) -> float:
         if seen >= beats:
             done.set()
 
-    canary = redis.asyncio.Redis(port=port, protocol=2)
+    canary = redis.asyncio.Redis(host="127.0.0.1", port=port, protocol=2)
     firehose = Firehose(
         Address(host="127.0.0.1", port=port),
         {f"{service}:heartbeat": service for service in SERVICES},
@@ -114,7 +114,7 @@ async def by_firehose(port: int, beats: int) -> float:
 async def by_redis_py(port: int, beats: int) -> float:
     """The peer's way."""
     judge = detector()
-    client = redis.asyncio.Redis(port=port, protocol=2)
+    client = redis.asyncio.Redis(host="127.0.0.1", port=port, protocol=2)
     subscription = client.pubsub(ignore_subscribe_messages=True)
     await subscription.subscribe(*[f"{service}:heartbeat" for service in SERVICES])
     times: list[float] = []

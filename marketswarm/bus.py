@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 
 from marketswarm import names
 from marketswarm.address import Address
-from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.errors import BusRefusedError, BusUnreachableError, reason
 
 TIMEOUT_SEC = 1.0
 _log = logging.getLogger(__name__)
@@ -46,10 +46,10 @@ class StoredTruth:
 class Bus:
     """A Redis server by its name. Connects when first used, and again whenever it has to."""
 
-    def __init__(self, name: str, address: Address, *, client_name: str) -> None:
+    def __init__(self, name: str, address: Address, *, client_name: str, loud: bool = True) -> None:
         self.name = name
         self.address = address
-        self.loud = True
+        self.loud = loud
         """Whether a line is logged when the bus goes and when it is back; False where somebody else says so."""
         self._redis: Redis = Redis(connection_pool=_pool(address, client_name))
         self._lost_at: float | None = None
@@ -160,6 +160,11 @@ class Bus:
             raise self._unreachable(error) from error
         except exceptions.RedisError as error:
             raise self._refused(error) from error
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            # Before each command redis-py looks at the socket with a timeout of zero, which can take a cancellation
+            # from outside for its own and swallow it.
+            raise asyncio.CancelledError
         if self._lost_at is not None:
             level = logging.INFO if self.loud else logging.DEBUG
             _log.log(level, "%s: answers again after %.1f s", self.name, time.monotonic() - self._lost_at)
@@ -167,16 +172,14 @@ class Bus:
         return answer
 
     def _unreachable(self, error: BaseException) -> BusUnreachableError:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        line = f"{self.name} at {self.address} does not answer ({reason}); is its redis-server running?"
+        line = f"{self.name} at {self.address} does not answer ({reason(error)}); is its redis-server running?"
         if self._lost_at is None:
             self._lost_at = time.monotonic()
             _log.log(logging.WARNING if self.loud else logging.DEBUG, "%s", line)
         return BusUnreachableError(line)
 
     def _refused(self, error: Exception) -> BusRefusedError:
-        reason = " ".join(str(error).split())
-        return BusRefusedError(f"{self.name} at {self.address} refuses: {reason}; see its log and its ACL")
+        return BusRefusedError(f"{self.name} at {self.address} refuses: {reason(error)}; see its log and its ACL")
 
 
 def _events(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[str, bytes]]:
@@ -204,5 +207,5 @@ def _pool(address: Address, client_name: str) -> ConnectionPool:
 
 
 def connect(buses: Mapping[str, Address], *, client_name: str) -> dict[str, Bus]:
-    """Make a Bus for each address; nothing is contacted yet."""
-    return {name: Bus(name, address, client_name=client_name) for name, address in buses.items()}
+    """Make a Bus for each address, for a command that reports by itself what fails; nothing is contacted yet."""
+    return {name: Bus(name, address, client_name=client_name, loud=False) for name, address in buses.items()}

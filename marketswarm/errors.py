@@ -5,6 +5,25 @@ The codes are those of BSD's sysexits(3), which ``systemctl status`` prints by n
 
 from collections.abc import Sequence
 
+_REASONS = {
+    ConnectionRefusedError: "connection refused",
+    ConnectionResetError: "connection reset",
+    TimeoutError: "no answer in time",
+    FileNotFoundError: "no such socket",
+    PermissionError: "permission denied",
+}
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words why a connection failed: libraries wrap the system's error, and repeat the address."""
+    cause: BaseException | None = error
+    while cause is not None:
+        for kind, words in _REASONS.items():
+            if isinstance(cause, kind):
+                return words
+        cause = cause.__cause__ or cause.__context__
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
 
 class MarketSwarmError(Exception):
     """An error that a person can act on; printed without a traceback."""

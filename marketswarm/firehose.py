@@ -17,7 +17,7 @@ from typing import Any, cast
 import hiredis
 
 from marketswarm.address import Address
-from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError
+from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError, reason
 from marketswarm.messages import Heartbeat, Malformed, decode_heartbeat
 from marketswarm.pacing import Backoff
 
@@ -27,6 +27,7 @@ ECHO_TRIES = 2
 CANARY_PERIOD_SEC = 1.0
 SUBSCRIBE_CHUNK = 1000
 SETTLED_SEC = 1.0
+EARLY_CUTS = 3
 MESSAGE_PARTS = 3
 """Kind, channel, payload."""
 
@@ -69,7 +70,7 @@ class Firehose:
         self._nonces = itertools.count(1)
         self._nonce_prefix = f"{id(self):x}-{chance()}".encode()
         self._session: _Session | None = None
-        self._live = False  # whether this connection, or the last one, got as far as a subscription
+        self._early_cuts = 0  # connections in a row that were cut before they heard anything
         self._lost = False
 
     async def run(self) -> None:
@@ -80,14 +81,14 @@ class Firehose:
             try:
                 await self._listen()
             except _CutError as cut:
-                if self._live:
-                    _log.debug("%s: subscription cut (%s), connecting again", self._address, cut)
-                else:
+                _log.debug("%s: subscription cut (%s), connecting again", self._address, cut)
+                self._early_cuts += 1
+                if self._early_cuts > EARLY_CUTS:
                     self._declare_lost(f"{self._address} takes the connection and ends it: {cut}")
             except TimeoutError:
                 self._declare_lost(f"no subscription at {self._address} in time")
             except (MarketSwarmError, OSError, hiredis.HiredisError) as error:
-                self._declare_lost(str(error))
+                self._declare_lost(reason(error))
             if loop.time() - began >= SETTLED_SEC:
                 self._backoff.reset()
             else:
@@ -99,27 +100,16 @@ class Firehose:
         After True, every beat that was published before the call has gone to ``on_beats``. After False, the bus is
         lost, or about to be connected again.
         """
-        session = self._session
-        if session is None:
-            return False
-        for _ in range(ECHO_TRIES):
-            if await self._echo(session):
-                return True
-            if session.closed.done():
-                return False
-        session.end(_DeafError(f"nothing published comes back within {ECHO_SEC * ECHO_TRIES:g} s"))
-        return False
+        return self._session is not None and await self._hears(self._session)
 
     async def _listen(self) -> None:
-        self._live = False
         session = await self._connect()
         try:
             await asyncio.wait_for(asyncio.shield(session.subscribed), CONNECT_SEC + len(self._services) / 10_000)
             self._session = session
-            if not await self._echo(session):
-                raise _DeafError(f"nothing published comes back within {ECHO_SEC:g} s")
-            self._live, self._lost = True, False
-            self._on_live()
+            if await self._hears(session):
+                self._early_cuts, self._lost = 0, False
+                self._on_live()
             while not session.closed.done():
                 await asyncio.wait({session.closed}, timeout=CANARY_PERIOD_SEC)
                 await self.verify()
@@ -127,6 +117,15 @@ class Firehose:
         finally:
             self._session = None
             session.end(_CutError("left"))
+
+    async def _hears(self, session: "_Session") -> bool:
+        for _ in range(ECHO_TRIES):
+            if await self._echo(session):
+                return True
+            if session.closed.done():
+                return False
+        session.end(_DeafError(f"nothing published comes back within {ECHO_SEC * ECHO_TRIES:g} s"))
+        return False
 
     async def _connect(self) -> "_Session":
         loop = asyncio.get_running_loop()

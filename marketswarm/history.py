@@ -40,7 +40,7 @@ async def entries(settings: Settings, *, since: float | None, follow: bool) -> A
 
     While following, a bus that goes away is waited for, and nothing is left out when it is back.
     """
-    bus = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name="marketswarm:alerts")
+    bus = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name="marketswarm:alerts", loud=follow)
     backoff = Backoff(random.random)
     after = _just_before(since or 0)
     try:

@@ -134,6 +134,9 @@ def sentence(alert: Alert) -> str:
 
 def _sentence(alert: Alert) -> str:
     match alert:
+        case HeartbeatMiss() | HealerMiss() if alert.late_sec < alert.timeout_sec:
+            # Only the warm-up is shorter than the timeout.
+            return f"{kind(alert)} {alert.svc}: not heard in the {alert.late_sec:.1f} s since it is watched (warm-up)"
         case HeartbeatMiss() | HealerMiss():
             return f"{kind(alert)} {alert.svc}: no beat for {alert.late_sec:.1f} s (timeout {alert.timeout_sec:g} s)"
         case HeartbeatOk():

@@ -65,7 +65,7 @@ class Overview:
 
 async def look(settings: Settings) -> Overview:
     """Ask the buses. Raises BusUnreachableError where system-redis, which holds the verdicts, does not answer."""
-    system = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name=CLIENT_NAME)
+    system = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name=CLIENT_NAME, loud=False)
     try:
         stored = await system.truth(settings.truth_key)
     finally:

@@ -37,7 +37,9 @@ def read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(names.MAX_TRUTH_BYTES + 1)
     except OSError as error:
-        raise NoTruthFileError(f"{path}: {error.strerror or error}; name another file by --truth") from None
+        raise NoTruthFileError(
+            f"{path}: {(error.strerror or str(error)).lower()}; name the file that holds the truth"
+        ) from None
 
 
 async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> None:
@@ -51,8 +53,9 @@ async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> 
     buses = _buses(truth, settings)
     try:
         await _wait_for(buses, wait_sec, say)
-        for bus in buses:
-            await _put(bus, settings.truth_key, raw, sha256, say)
+        changed = [await _put(bus, settings.truth_key, raw, sha256, say) for bus in buses]
+        if any(changed):
+            say("services that run now keep their truth until they are started again")
     finally:
         await _close(buses)
 
@@ -126,13 +129,15 @@ async def _wait_for(buses: list[Bus], wait_sec: float, say: Say) -> None:
                 await asyncio.sleep(backoff.next_sec())
 
 
-async def _put(bus: Bus, key: str, raw: bytes, sha256: str, say: Say) -> None:
+async def _put(bus: Bus, key: str, raw: bytes, sha256: str, say: Say) -> bool:
+    """Write the document unless it is there; returns whether it was written."""
     wanted = StoredTruth(raw, sha256)
     short = sha256[:12]
     if await bus.truth(key) == wanted:
         say(f"{bus.name}: {key} is already {short}, unchanged")
-        return
+        return False
     await bus.put_truth(key, raw, sha256)
     if await bus.truth(key) != wanted:
         raise BusRefusedError(f"{bus.name} at {bus.address}: {key} reads back otherwise than written; who else writes?")
     say(f"{bus.name}: {key} is now {short}")
+    return True

@@ -5,12 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bring import left_out, must_not_be_left_out
 from testkit import FakeServer, RealServer, Server, Swarm, free_port
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let tox choose."""
     parser.addoption("--bus", choices=("fake", "real"), default="fake", help="fakeredis over TCP, or redis-server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the layer out where there is no redis-server; with CI=true that is a failure."""
+    why = left_out("redis-server") if config.getoption("--bus") == "real" else None
+    if why and must_not_be_left_out():
+        pytest.exit(why, returncode=1)
+    if why:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 def pytest_configure() -> None:

@@ -81,7 +81,9 @@ class Server:
     def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"redis://127.0.0.1:{port}"
-        self.client = redis.Redis(port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0), protocol=2)
+        self.client = redis.Redis(
+            host="127.0.0.1", port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0), protocol=2
+        )
 
     def start(self) -> None:
         """Begin to serve; returns when it answers."""
@@ -305,7 +307,7 @@ class Swarm:
 def beating(server: Server, service: str, *, lease: bool = False, publish: bool = True) -> Iterator[None]:
     """Beat as a foreign program would, from a thread: plain PUBLISH, a lease, or both."""
     stop = threading.Event()
-    client = redis.Redis(port=server.port, socket_timeout=1, retry=Retry(NoBackoff(), 0), protocol=2)
+    client = redis.Redis(host="127.0.0.1", port=server.port, socket_timeout=1, retry=Retry(NoBackoff(), 0), protocol=2)
 
     def loop() -> None:
         count = 0
@@ -333,7 +335,7 @@ def beating(server: Server, service: str, *, lease: bool = False, publish: bool 
 @contextmanager
 def listening(server: Server, *channels: str) -> Iterator[Callable[[], list[bytes]]]:
     """Subscribe; the value given returns what was heard so far."""
-    client = redis.Redis(port=server.port, socket_timeout=5, protocol=2)
+    client = redis.Redis(host="127.0.0.1", port=server.port, socket_timeout=5, protocol=2)
     subscription = client.pubsub(ignore_subscribe_messages=False)
     subscription.subscribe(*channels)
     for _ in channels:

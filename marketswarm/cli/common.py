@@ -1,7 +1,9 @@
 """What the commands share."""
 
+import contextlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import click
 
 from marketswarm import names
 from marketswarm.ending import guarded
+from marketswarm.errors import BadTruthError
 
 TRUTH_OPTION = click.option(
     "--truth",
@@ -20,13 +23,31 @@ TRUTH_OPTION = click.option(
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
+INTERRUPTED = 130
+
+
 def _call(command: Callable[[], Any]) -> Any:
     try:
-        return guarded(command)
+        try:
+            return guarded(command)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader, `head` say, has seen enough. Python would complain once more when it flushes at exit.
-        sys.stderr.close()
+        # The reader, `head` say, has seen enough. Without this Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def faults_of(path: Path, verdict: str = "not usable") -> Iterator[None]:
+    """Say in which file the faults are."""
+    try:
+        yield
+    except BadTruthError as error:
+        click.echo(f"{path}: {verdict}", err=True)
+        raise error from None
 
 
 class Command(click.Command):

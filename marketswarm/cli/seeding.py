@@ -1,16 +1,13 @@
 """`marketswarm-seed` and `marketswarm truth`: the document, before and after it reaches the buses."""
 
 import asyncio
-import contextlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from marketswarm.cli.common import TRUTH_OPTION, Command, Group
-from marketswarm.errors import BadTruthError
+from marketswarm.cli.common import TRUTH_OPTION, Command, Group, faults_of
 
 FILE_ARGUMENT = click.argument("file", type=click.Path(path_type=Path), required=False)
 
@@ -43,7 +40,7 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool) -> None
     elif diff:
         _diff(path, raw)
     else:
-        with _faults_of(path, "not usable, nothing was written"):
+        with faults_of(path, "not usable, nothing was written"):
             asyncio.run(seeding.seed(raw, settings.load(), wait_sec=wait_sec, say=click.echo))
 
 
@@ -92,20 +89,10 @@ def _read(file: Path | None) -> tuple[Path, bytes]:
     return path, seeding.read_file(path)
 
 
-@contextlib.contextmanager
-def _faults_of(path: Path, verdict: str = "not usable") -> Iterator[None]:
-    """Say in which file the faults are."""
-    try:
-        yield
-    except BadTruthError as error:
-        click.echo(f"{path}: {verdict}", err=True)
-        raise error from None
-
-
 def _check(path: Path, raw: bytes) -> None:
     from marketswarm import truth as document
 
-    with _faults_of(path):
+    with faults_of(path):
         parsed = document.parse(raw)
     warnings = document.warnings(parsed)
     for warning in warnings:
@@ -117,7 +104,7 @@ def _diff(path: Path, raw: bytes) -> None:
     from marketswarm import seed as seeding
     from marketswarm import settings
 
-    with _faults_of(path):
+    with faults_of(path):
         lines = asyncio.run(seeding.diff(raw, settings.load()))
     for line in lines:
         click.echo(line)

@@ -13,17 +13,35 @@ from marketswarm.errors import MarketSwarmError
 CANNOT_TELL = 3
 
 
-@click.command(cls=Command)
+class _Status(Command):
+    """Keeps 2 for what it means here, where click would take it for a wrong word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.show()
+            ctx.exit(CANNOT_TELL)
+
+
+@click.command(cls=_Status)
 @JSON_OPTION
 def status(*, as_json: bool) -> None:
-    """Show a line for each service: state, age of its last beat, since when, host.
+    """Show a line for each service: state, age of its last beat, time of the last verdict, host.
+
+    \b
+    up         it beats; the age is known of those that keep a lease
+    DOWN       reported as missed
+    returning  reported as missed, and beating again
+    unseen     no beat so far, and no verdict yet
+    unknown    its bus does not answer, or its watcher does not beat
 
     Exit codes: 0 all well, 1 a warning, 2 something is down, 3 can't tell.
     """
     from marketswarm import overview, settings, term
 
-    environment = settings.load()
     try:
+        environment = settings.load()
         found = asyncio.run(overview.look(environment))
     except MarketSwarmError as error:
         if as_json:

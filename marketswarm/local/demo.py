@@ -63,7 +63,9 @@ async def _demo(preparing: AbstractAsyncContextManager[Swarm], console: Console)
         title = f"MarketSwarm demo: {len(swarm.processes)} services over two private servers"
         console.write(console.paint(title, "bold"))
         console.write(f"  {servers.label}: " + ", ".join(f"{s.bus} {s.address}" for s in servers.by_bus.values()))
-        console.write(f"  a beat each {INTERVAL_SEC:g} s, dark after {TIMEOUT_SEC:g} s without one")
+        console.write(
+            f"  a beat each {INTERVAL_SEC:g} s; dark after {TIMEOUT_SEC:g} s without, healer after {3 * INTERVAL_SEC:g}"
+        )
         console.write()
         await swarm.start()
         system = servers.by_bus[names.SYSTEM_BUS]

@@ -294,7 +294,7 @@ def test_a_service_stops_cleanly_while_its_bus_hangs(swarm: Swarm, system: RealS
 def test_a_bus_that_wants_a_password_is_one_line_and_77(swarm: Swarm, tmp_path: Path) -> None:
     """NOAUTH is no outage: services and seed end with NOPERM and say what refused."""
     locked = RealServer(free_port(), tmp_path, "--requirepass", "sesame")
-    locked.client = redis.Redis(port=locked.port, password="sesame")  # noqa: S106 - the test's own server
+    locked.client = redis.Redis(host="127.0.0.1", port=locked.port, password="sesame")  # noqa: S106 - the test's own server
     locked.start()
     environ = {"SYSTEM_REDIS_URL": locked.url}
     service = swarm.start("rss_agg", **environ)

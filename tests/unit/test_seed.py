@@ -36,12 +36,12 @@ def test_a_file_is_read_to_one_byte_more_than_is_allowed(tmp_path: Path) -> None
     assert len(read_file(file)) == names.MAX_TRUTH_BYTES + 1
 
 
-@pytest.mark.parametrize(("name", "reason"), [("gone.json", "No such file or directory"), (".", "Is a directory")])
+@pytest.mark.parametrize(("name", "reason"), [("gone.json", "no such file or directory"), (".", "is a directory")])
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path, name: str, reason: str) -> None:
     """The file, the reason, what next."""
     with pytest.raises(NoTruthFileError) as caught:
         read_file(tmp_path / name)
-    assert str(caught.value) == f"{tmp_path / name}: {reason}; name another file by --truth"
+    assert str(caught.value) == f"{tmp_path / name}: {reason}; name the file that holds the truth"
 
 
 def test_the_truth_that_comes_along_is_good() -> None:

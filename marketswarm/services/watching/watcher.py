@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from marketswarm import names
 from marketswarm.daemon import Daemon
-from marketswarm.errors import BusUnreachableError
+from marketswarm.errors import BadEnvironmentError, BusUnreachableError
 from marketswarm.liveness import State, Transition
 from marketswarm.messages import MISSES, Alert, BusLost, BusOk, decode_alert
 from marketswarm.pacing import Backoff
@@ -34,6 +34,7 @@ async def watch(daemon: Daemon, positions: Iterable[Position], words: Words) -> 
     for variable in daemon.settings.of_later:
         _log.warning("%s has no effect in this version: alerts go to Redis only, see marketswarm alerts", variable)
     targets = list(positions)
+    _check(targets)
     missed = await _recall(daemon, [target.service for target in targets])
     recorder = Recorder(daemon)
     verdicts = _Verdicts(daemon, words, recorder)
@@ -52,6 +53,19 @@ async def watch(daemon: Daemon, positions: Iterable[Position], words: Words) -> 
         _log.info("listening to %d heartbeat(s) on %d bus(es)", len(targets), len(judges))
         daemon.started()
         await _report_status(daemon, judges)
+
+
+def _check(targets: Iterable[Position]) -> None:
+    """Refuse what would alarm at a healthy service; a timeout that truth states was refused with the truth."""
+    for target in targets:
+        if target.timeout_sec <= target.interval_sec:
+            variable = (
+                names.ENV_SENTINEL_TIMEOUT_SEC if target.service == names.HEALER else names.ENV_DEFAULT_TIMEOUT_SEC
+            )
+            raise BadEnvironmentError(
+                f"{variable}: must be > {target.interval_sec:g}, the interval_sec of {target.service}, "
+                f"is {target.timeout_sec:g}"
+            )
 
 
 async def _report_status(daemon: Daemon, judges: list[Judge]) -> None:
