@@ -64,7 +64,8 @@ async def _demo(preparing: AbstractAsyncContextManager[Swarm], console: Console)
         console.write(console.paint(title, "bold"))
         console.write(f"  {servers.label}: " + ", ".join(f"{s.bus} {s.address}" for s in servers.by_bus.values()))
         console.write(
-            f"  a beat each {INTERVAL_SEC:g} s; dark after {TIMEOUT_SEC:g} s without, healer after {3 * INTERVAL_SEC:g}"
+        healer_sec = 3 * INTERVAL_SEC
+        console.write(f"  a beat each {INTERVAL_SEC:g} s; dark after {TIMEOUT_SEC:g} s without, healer after {healer_sec:g} s")
         )
         console.write()
         await swarm.start()
