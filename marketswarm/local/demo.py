@@ -63,9 +63,9 @@ async def _demo(preparing: AbstractAsyncContextManager[Swarm], console: Console)
         title = f"MarketSwarm demo: {len(swarm.processes)} services over two private servers"
         console.write(console.paint(title, "bold"))
         console.write(f"  {servers.label}: " + ", ".join(f"{s.bus} {s.address}" for s in servers.by_bus.values()))
-        console.write(
         healer_sec = 3 * INTERVAL_SEC
-        console.write(f"  a beat each {INTERVAL_SEC:g} s; dark after {TIMEOUT_SEC:g} s without, healer after {healer_sec:g} s")
+        console.write(
+            f"  a beat each {INTERVAL_SEC:g} s, dark after {TIMEOUT_SEC:g} s without (healer: {healer_sec:g} s)"
         )
         console.write()
         await swarm.start()
