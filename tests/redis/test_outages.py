@@ -227,17 +227,17 @@ def test_only_market_redis_gone_touches_nobody_on_the_system_bus(swarm: Swarm) -
 
 
 def test_a_subscription_cut_again_and_again_convicts_nobody_alive_and_still_finds_the_dead(swarm: Swarm) -> None:
-    """CLIENT KILL every 0.3 s: each cut heals at once, the leases save every verdict, no bus is called lost."""
+    """CLIENT KILL every 0.5 s: each cut heals at once, the leases save every verdict, no bus is called lost."""
     swarm.seed(watching("rss_agg", "mesh"))
     worker, _ = swarm.start("rss_agg").ready(), swarm.start("mesh").ready()
     healer = swarm.start("healer").ready()
     swarm.until("rss_agg", "heartbeat_ok")
     swarm.until("mesh", "heartbeat_ok")
-    end = time.monotonic() + 3 * TIMEOUT_SEC
+    end = time.monotonic() + 4 * TIMEOUT_SEC
     worker.kill()
     while time.monotonic() < end:
         swarm.system.client.client_kill_filter(_type="pubsub")
-        time.sleep(0.3)
+        time.sleep(0.5)
     assert swarm.system.alert_types() == ["heartbeat_miss"], healer.log
     assert swarm.health("rss_agg") == "heartbeat_miss"
 
@@ -275,8 +275,9 @@ def test_a_server_that_ends_every_connection_is_a_lost_bus_and_holds_up_nobody(s
         threading.Thread(target=stranger.serve_forever, daemon=True).start()
         url = f"redis://127.0.0.1:{stranger.server_address[1]}"
         swarm.start("healer", MARKET_REDIS_URL=url).ready()
-        eventually(lambda: swarm.system.alert_types() == ["bus_lost", "heartbeat_miss"], "bus_lost and a miss")
-        assert [a.get("svc", a.get("bus")) for a in swarm.system.alerts()] == ["market-redis", "rss_agg"]
+        eventually(lambda: len(swarm.system.alerts()) == 2, "bus_lost and a miss")
+        told = {alert["type"]: alert.get("svc") or alert.get("bus") for alert in swarm.system.alerts()}
+        assert told == {"bus_lost": "market-redis", "heartbeat_miss": "rss_agg"}
         stranger.shutdown()
 
 
