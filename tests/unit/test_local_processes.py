@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ def _alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def _is_tied(pid: int) -> bool:
+    """Wait until setpriv has done its work and become the program; at most 5 s."""
+    end = time.monotonic() + 5
+    while Path(f"/proc/{pid}/comm").read_text(encoding="ascii") != "sleep\n" and time.monotonic() < end:
+        time.sleep(0.01)
+    return time.monotonic() < end
 
 
 def _gone(pid: int) -> bool:
@@ -290,6 +299,7 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
         outer = await Child.spawn([sys.executable, "-c", parent], dict(os.environ), lambda line: heard.say("", line))
         pid = int(await heard.until(""))
         assert _alive(pid)
+        assert _is_tied(pid)
         os.kill(outer.pid, signal.SIGKILL)
         await outer.wait()
         assert _gone(pid)
