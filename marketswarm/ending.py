@@ -15,5 +15,5 @@ def guarded(call: Callable[[], _T]) -> _T:
         return call()
     except MarketSwarmError as error:
         for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)  # noqa: T201 - there may be no log yet
+            sys.stderr.write(f"error: {line}\n")  # there may be no log yet
         sys.exit(error.exit_code)
