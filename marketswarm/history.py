@@ -11,7 +11,7 @@ from datetime import datetime
 from marketswarm import names
 from marketswarm.bus import Bus
 from marketswarm.errors import BusUnreachableError
-from marketswarm.messages import MISSES, BusLost, decode_alert, sentence
+from marketswarm.messages import TROUBLES, decode_alert, sentence
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
 from marketswarm.term import Paint, local_time
@@ -78,7 +78,7 @@ def render(entry: Entry, paint: Paint) -> str:
     stamp = paint(local_time(int(entry_id.split("-")[0]) / 1000, time.time()), "dim")
     if alert is None:
         return f"{stamp}  {_unknown(raw)}"
-    return f"{stamp}  {paint(sentence(alert), 'bold red' if isinstance(alert, (*MISSES, BusLost)) else 'green')}"
+    return f"{stamp}  {paint(sentence(alert), 'bold red' if isinstance(alert, TROUBLES) else 'green')}"
 
 
 def _unknown(raw: bytes) -> str:

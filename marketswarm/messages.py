@@ -89,8 +89,26 @@ class BusOk(msgspec.Struct, frozen=True, tag=names.BUS_OK):
     ts: int
 
 
-Alert = HeartbeatMiss | HeartbeatOk | HealerMiss | HealerOk | BusLost | BusOk
+class TruthDrift(msgspec.Struct, frozen=True, tag=names.TRUTH_DRIFT):
+    """A bus holds no truth, or another one than the swarm runs on; the services keep the last good one."""
+
+    bus: str
+    reason: str
+    ts: int
+
+
+class UnitFailed(msgspec.Struct, frozen=True, tag=names.UNIT_FAILED):
+    """A systemd unit of the swarm failed, and systemd does not start it again."""
+
+    unit: str
+    reason: str
+    ts: int
+
+
+Alert = HeartbeatMiss | HeartbeatOk | HealerMiss | HealerOk | BusLost | BusOk | TruthDrift | UnitFailed
 MISSES: Final = (HeartbeatMiss, HealerMiss)
+TROUBLES: Final = (*MISSES, BusLost, TruthDrift, UnitFailed)
+"""The alerts that call for somebody; the others say that it is over."""
 
 encode: Final = msgspec.json.Encoder().encode
 _decode_beat = msgspec.json.Decoder(Heartbeat).decode
@@ -123,30 +141,45 @@ def decode_alert(raw: bytes) -> Alert | None:
 
 
 def subject(alert: Alert) -> str:
-    """Whom the alert is about: a service, or a bus."""
-    return alert.bus if isinstance(alert, (BusLost, BusOk)) else alert.svc
+    """Whom the alert is about: a service, a bus, or a unit."""
+    match alert:
+        case BusLost() | BusOk() | TruthDrift():
+            return alert.bus
+        case UnitFailed():
+            return alert.unit
+        case _:
+            return alert.svc
+
+
+def service_of(alert: Alert) -> str | None:
+    """The service that the alert is about, where it is about one: its ``health:<svc>`` then is this alert."""
+    return getattr(alert, "svc", None)
 
 
 def sentence(alert: Alert) -> str:
     """One printable line for the journal and the terminal: type, whom, seconds."""
-    return printable(_sentence(alert))
+    return printable(f"{kind(alert)} {subject(alert)}: {_says(alert)}")
 
 
-def _sentence(alert: Alert) -> str:
+def _says(alert: Alert) -> str:
     match alert:
-        case HeartbeatMiss() | HealerMiss() if alert.late_sec < alert.timeout_sec:
-            # Only the warm-up is shorter than the timeout.
-            return f"{kind(alert)} {alert.svc}: not heard in the {alert.late_sec:.1f} s since it is watched (warm-up)"
         case HeartbeatMiss() | HealerMiss():
-            return f"{kind(alert)} {alert.svc}: no beat for {alert.late_sec:.1f} s (timeout {alert.timeout_sec:g} s)"
+            # Only the warm-up is shorter than the timeout.
+            unseen = alert.late_sec < alert.timeout_sec
+            return (
+                f"not heard in the {alert.late_sec:.1f} s since it is watched (warm-up)"
+                if unseen
+                else f"no beat for {alert.late_sec:.1f} s (timeout {alert.timeout_sec:g} s)"
+            )
         case HeartbeatOk():
-            return f"{kind(alert)} {alert.svc}: beating, last beat {alert.age_sec:.1f} s ago"
+            return f"beating, last beat {alert.age_sec:.1f} s ago"
         case HealerOk():
-            return f"{kind(alert)} {alert.svc}: beating"
+            return "beating"
         case BusLost():
-            return f"{kind(alert)} {alert.bus}: cannot be heard, so nobody there is judged: {alert.reason}"
+            return f"cannot be heard, so nobody there is judged: {alert.reason}"
         case BusOk():
-            return f"{kind(alert)} {alert.bus}: heard again after {alert.lost_sec:.1f} s"
+            return f"heard again after {alert.lost_sec:.1f} s"
+    return alert.reason
 
 
 def kind(alert: Alert) -> str:

@@ -44,6 +44,8 @@ HEALER_MISS: Final = "healer_miss"
 HEALER_OK: Final = "healer_ok"
 BUS_LOST: Final = "bus_lost"
 BUS_OK: Final = "bus_ok"
+TRUTH_DRIFT: Final = "truth_drift"
+UNIT_FAILED: Final = "unit_failed"
 
 # Environment.
 ENV_REDIS_URL: Final = "REDIS_URL"

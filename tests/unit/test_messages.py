@@ -17,11 +17,14 @@ from marketswarm.messages import (
     HeartbeatMiss,
     HeartbeatOk,
     Malformed,
+    TruthDrift,
+    UnitFailed,
     decode_alert,
     decode_heartbeat,
     encode,
     kind,
     sentence,
+    service_of,
     subject,
 )
 
@@ -57,6 +60,16 @@ ALERTS: list[tuple[Alert, bytes, str]] = [
         b'{"type":"bus_ok","bus":"market-redis","lost_sec":1.25,"ts":1762434201}',
         "bus_ok market-redis: heard again after 1.2 s",
     ),
+    (
+        TruthDrift("market-redis", "holds no truth:doc", 1762434300),
+        b'{"type":"truth_drift","bus":"market-redis","reason":"holds no truth:doc","ts":1762434300}',
+        "truth_drift market-redis: holds no truth:doc",
+    ),
+    (
+        UnitFailed("marketswarm-bootstrap.service", "exit status 65", 1762434400),
+        b'{"type":"unit_failed","unit":"marketswarm-bootstrap.service","reason":"exit status 65","ts":1762434400}',
+        "unit_failed marketswarm-bootstrap.service: exit status 65",
+    ),
 ]
 
 
@@ -72,7 +85,8 @@ def test_alerts_have_the_bytes_of_the_contract(alert: Alert, raw: bytes, line: s
     assert encode(alert) == raw
     assert decode_alert(raw) == alert
     assert kind(alert) == json.loads(raw)["type"]
-    assert subject(alert) in ("rss_agg", "healer", "market-redis")
+    assert subject(alert) in ("rss_agg", "healer", "market-redis", "marketswarm-bootstrap.service")
+    assert service_of(alert) == json.loads(raw).get("svc")
 
 
 @pytest.mark.parametrize(("alert", "raw", "line"), ALERTS)

@@ -10,7 +10,7 @@ from marketswarm import names
 from marketswarm.daemon import Daemon
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.log import NOTICE
-from marketswarm.messages import Alert, BusLost, BusOk, encode, sentence, subject
+from marketswarm.messages import Alert, encode, sentence, service_of
 from marketswarm.pacing import Backoff
 
 RETRY_CAP_SEC = 5.0
@@ -48,12 +48,11 @@ class Recorder:
     def announce(self, alert: Alert) -> None:
         """Log, store and publish an alert."""
         _log.log(NOTICE, "%s", sentence(alert))
-        health_of = None if isinstance(alert, (BusLost, BusOk)) else subject(alert)
-        self._put(_Verdict(encode(alert), health_of, log=True, published=False))
+        self._put(_Verdict(encode(alert), service_of(alert), log=True, published=False))
 
     def note(self, alert: Alert) -> None:
         """Store a verdict as a service's health and tell nobody."""
-        self._put(_Verdict(encode(alert), subject(alert), log=False, published=True))
+        self._put(_Verdict(encode(alert), service_of(alert), log=False, published=True))
 
     def repeat_health(self) -> None:
         """Store every ``health:<svc>`` once more: a bus that was away may have come back empty."""
