@@ -65,6 +65,12 @@ class BadEnvironmentError(MarketSwarmError):
     exit_code = 78  # EX_CONFIG
 
 
+class NotAllowedError(MarketSwarmError):
+    """Something that this user may not do."""
+
+    exit_code = 77  # EX_NOPERM
+
+
 class StalledError(MarketSwarmError):
     """A service whose work ended, though nobody asked it to stop."""
 

@@ -15,6 +15,7 @@ TRUTH_KEY: Final = "truth:doc"
 TRUTH_HASH_KEY: Final = "truth:sha256"
 TRUTH_CHANGED: Final = "truth:changed"
 TRUTH_FILE: Final = "/etc/marketswarm/truth.json"
+ENV_FILE: Final = "/etc/marketswarm/marketswarm.env"
 TRUTH_FILE_IN_CHECKOUT: Final = "etc/truth.json"
 MAX_TRUTH_BYTES: Final = 1 << 20
 MAX_TRUTH_DEPTH: Final = 32

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import math
 import random
 import time
 from collections.abc import Callable
@@ -11,12 +12,19 @@ from pathlib import Path
 from marketswarm import names
 from marketswarm.bus import Bus, StoredTruth, connect
 from marketswarm.difference import differences
-from marketswarm.errors import BadEnvironmentError, BusRefusedError, BusUnreachableError, NoTruthFileError
+from marketswarm.errors import (
+    BadEnvironmentError,
+    BadTruthError,
+    BusRefusedError,
+    BusUnreachableError,
+    NoTruthFileError,
+)
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
 from marketswarm.truth import Truth, parse
 
 SAY_EVERY_SEC = 5.0
+SAY_SELDOM_SEC = 300.0
 CLIENT_NAME = "marketswarm:seed"
 Say = Callable[[str], None]
 
@@ -48,14 +56,41 @@ async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> 
     Nothing is written before the document is found good and every bus answers. Raises BadTruthError,
     BusUnreachableError after ``wait_sec``, BusRefusedError.
     """
-    truth = parse(raw)
-    sha256 = hashlib.sha256(raw).hexdigest()
-    buses = _buses(truth, settings)
+    wanted = _sealed(raw)
+    buses = _buses(parse(raw), settings)
     try:
-        await _wait_for(buses, wait_sec, say)
-        changed = [await _put(bus, settings.truth_key, raw, sha256, say) for bus in buses]
+        began = time.monotonic()
+        for bus in buses:
+            await _wait_for(bus, began, wait_sec, say)
+        changed = [await _put(bus, settings.truth_key, wanted, say) for bus in buses]
         if any(changed):
             say("services that run now keep their truth until they are started again")
+    finally:
+        await _close(buses)
+
+
+async def restore(read: Callable[[], bytes], settings: Settings, *, wait_sec: float, say: Say) -> None:
+    """Give a bus that lost the truth the one that the swarm runs on: what another bus still holds.
+
+    The file (``read``) is asked only where no bus holds a good document: a bus that fails must not put an edit into
+    force that nobody has seeded. A bus that does not answer within ``wait_sec`` is left to its own next start. Raises
+    BadTruthError, NoTruthFileError, BusRefusedError.
+    """
+    buses = list(
+        connect({bus: settings.address(bus) for bus in names.DEFAULT_BUS_URLS}, client_name=CLIENT_NAME).values()
+    )
+    try:
+        began = time.monotonic()
+        present = [bus for bus in buses if await _comes(bus, began, wait_sec, say)]
+        held = {bus: await bus.truth(settings.truth_key) for bus in present}
+        good = [found for found in held.values() if found is not None and _is_good(found)]
+        wanted = good[0] if good else _sealed(read())
+        for bus, found in held.items():
+            if found in good:
+                state = "" if found == wanted else ", another than elsewhere: run marketswarm-seed"
+                say(f"{bus.name}: has its {settings.truth_key}{state}")
+            else:
+                await _put(bus, settings.truth_key, wanted, say)
     finally:
         await _close(buses)
 
@@ -110,33 +145,58 @@ async def _close(buses: list[Bus]) -> None:
         await bus.close()
 
 
-async def _wait_for(buses: list[Bus], wait_sec: float, say: Say) -> None:
-    began = time.monotonic()
+def _sealed(raw: bytes) -> StoredTruth:
+    """Check a document and put its hash beside it. Raises BadTruthError."""
+    parse(raw)
+    return StoredTruth(raw, hashlib.sha256(raw).hexdigest())
+
+
+def _is_good(found: StoredTruth) -> bool:
+    """Whether it is a truth that marketswarm-seed wrote, and nobody changed."""
+    try:
+        return found == _sealed(found.raw)
+    except BadTruthError:
+        return False
+
+
+async def _comes(bus: Bus, began: float, wait_sec: float, say: Say) -> bool:
+    try:
+        await _wait_for(bus, began, wait_sec, say)
+    except BusUnreachableError:
+        say(f"{bus.name}: does not answer at {bus.address}, left alone")
+        return False
+    return True
+
+
+async def _wait_for(bus: Bus, began: float, wait_sec: float, say: Say) -> None:
+    """Wait for an answer until ``wait_sec`` after ``began``. Raises BusUnreachableError."""
     backoff = Backoff(random.random)
     say_at = began + 1.0
-    for bus in buses:
-        while True:
-            try:
-                await bus.ping()
-                break
-            except BusUnreachableError as error:
-                waited_sec = time.monotonic() - began
-                if waited_sec >= wait_sec:
-                    raise BusUnreachableError(f"{error} waited {waited_sec:.0f} s, nothing was written") from None
-                if time.monotonic() >= say_at:
-                    say_at += SAY_EVERY_SEC
-                    say(f"waiting for {bus.name} at {bus.address} ({waited_sec:.0f} s of {wait_sec:g} s)")
-                await asyncio.sleep(backoff.next_sec())
+    limit = f" of {wait_sec:g} s" if wait_sec < math.inf else ""
+    while True:
+        try:
+            await bus.ping()
+        except BusUnreachableError as error:
+            now = time.monotonic()
+            waited_sec = now - began
+            if waited_sec >= wait_sec:
+                raise BusUnreachableError(f"{error} waited {waited_sec:.0f} s, nothing was written") from None
+            if now >= say_at:
+                # A wait without an end is told ever more seldom.
+                say_at = now + min(max(SAY_EVERY_SEC, waited_sec), SAY_SELDOM_SEC)
+                say(f"waiting for {bus.name} at {bus.address} ({waited_sec:.0f} s{limit})")
+            await asyncio.sleep(backoff.next_sec())
+        else:
+            return
 
 
-async def _put(bus: Bus, key: str, raw: bytes, sha256: str, say: Say) -> bool:
+async def _put(bus: Bus, key: str, wanted: StoredTruth, say: Say) -> bool:
     """Write the document unless it is there; returns whether it was written."""
-    wanted = StoredTruth(raw, sha256)
-    short = sha256[:12]
+    short = str(wanted.sha256)[:12]
     if await bus.truth(key) == wanted:
         say(f"{bus.name}: {key} is already {short}, unchanged")
         return False
-    await bus.put_truth(key, raw, sha256)
+    await bus.put_truth(key, wanted.raw, str(wanted.sha256))
     if await bus.truth(key) != wanted:
         raise BusRefusedError(f"{bus.name} at {bus.address}: {key} reads back otherwise than written; who else writes?")
     say(f"{bus.name}: {key} is now {short}")

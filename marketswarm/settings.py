@@ -37,6 +37,9 @@ class Settings:
     journal_stream: str | None = None
     watchdog_usec: str | None = None
     watchdog_pid: str | None = None
+    failed_result: str | None = None
+    """How the unit failed for which OnFailure= started this process, in systemd's words."""
+    failed_exit_status: str | None = None
     colour: bool = True
     """False where NO_COLOR is set (https://no-color.org) or the terminal is dumb."""
 
@@ -67,6 +70,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         journal_stream=reader.text("JOURNAL_STREAM"),
         watchdog_usec=reader.text("WATCHDOG_USEC"),
         watchdog_pid=reader.text("WATCHDOG_PID"),
+        failed_result=reader.text("MONITOR_SERVICE_RESULT"),
+        failed_exit_status=reader.text("MONITOR_EXIT_STATUS"),
         colour=not reader.text("NO_COLOR") and reader.text("TERM") != "dumb",
     )
     if reader.faults:

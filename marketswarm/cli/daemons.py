@@ -1,4 +1,6 @@
-"""`marketswarm run`."""
+"""`marketswarm run`, and what systemd calls when it has given a unit up."""
+
+import asyncio
 
 import click
 
@@ -16,3 +18,13 @@ def run(service: str) -> None:
     from marketswarm.start import start
 
     start(service)
+
+
+@click.command("unit-failed", cls=Command, hidden=True)
+@click.argument("unit")
+def unit_failed(unit: str) -> None:
+    """Announce that systemd has given UNIT up; the units call it by OnFailure=."""
+    from marketswarm import settings
+    from marketswarm.failure import announce
+
+    asyncio.run(announce(unit, settings.load()))

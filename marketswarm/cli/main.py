@@ -3,7 +3,8 @@
 import click
 
 from marketswarm.cli.common import Group
-from marketswarm.cli.daemons import run
+from marketswarm.cli.daemons import run, unit_failed
+from marketswarm.cli.host import install, uninstall
 from marketswarm.cli.play import demo, up
 from marketswarm.cli.seeding import seed, truth
 from marketswarm.cli.views import alerts, status
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (run, up, demo, status, alerts, truth, seed):
+for command in (run, up, demo, status, alerts, truth, install, uninstall, seed, unit_failed):
     main.add_command(command)

@@ -16,24 +16,30 @@ FILE_ARGUMENT = click.argument("file", type=click.Path(path_type=Path), required
 @TRUTH_OPTION
 @click.option("--check", is_flag=True, help="Only validate the document; no bus is contacted.")
 @click.option("--diff", is_flag=True, help="Only show what would change on each bus.")
+@click.option("--restore", is_flag=True, help="Only give a bus that lost the truth what another bus still holds.")
 @click.option(
     "--wait-sec",
     type=click.FloatRange(min=0),
     default=90.0,
     show_default=True,
-    help="How long to wait for a bus that does not answer.",
+    help="How long to wait for a bus that does not answer; inf: for ever.",
 )
 @click.version_option(package_name="marketswarm", message="%(prog)s %(version)s")
-def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool) -> None:
+def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool, restore: bool) -> None:
     """Put the truth document on every bus, and make sure that it is there.
 
     Validates the document, waits for the buses, writes document and SHA-256 in one transaction, reads them back. Run
-    again, it changes nothing. Exit codes are sysexits(3): 65 bad truth, 66 no file, 69 a bus does not answer, 77 a
-    bus refuses; nothing was written after 65, 66 and 69.
+    again, it changes nothing. With --restore the file counts only where no bus holds a good document.
+
+    Exit codes are sysexits(3): 65 bad truth, 66 no file, 69 a bus does not answer, 77 a bus refuses; nothing was
+    written after 65, 66 and 69.
     """
     from marketswarm import seed as seeding
     from marketswarm import settings
 
+    if restore:
+        asyncio.run(seeding.restore(lambda: _good(file), settings.load(), wait_sec=wait_sec, say=click.echo))
+        return
     path, raw = _read(file)
     if check:
         _check(path, raw)
@@ -87,6 +93,15 @@ def _read(file: Path | None) -> tuple[Path, bytes]:
 
     path = seeding.find_file(file)
     return path, seeding.read_file(path)
+
+
+def _good(file: Path | None) -> bytes:
+    from marketswarm import truth as document
+
+    path, raw = _read(file)
+    with faults_of(path):
+        document.parse(raw)
+    return raw
 
 
 def _check(path: Path, raw: bytes) -> None:

@@ -15,7 +15,7 @@ FLOORS = (
     {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "ending"},
     {"daemon"},
     {"services.watching"},
-    {"services", "seed", "local", "overview", "history"},
+    {"services", "seed", "failure", "install", "local", "overview", "history"},
     {"start"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,59 @@
+"""`marketswarm install` and `marketswarm uninstall`: the files on a host."""
+
+from pathlib import Path
+
+import click
+
+from marketswarm.cli.common import Command
+
+ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/"),
+    metavar="DIR",
+    help="Work below DIR, as for an image; no systemd is asked.  [default: this host]",
+)
+PORT = click.IntRange(1, 65535)
+
+
+@click.command(cls=Command)
+@ROOT
+@click.option("--start", is_flag=True, help="Then start the swarm, or bring a running one to this version.")
+@click.option("--system-port", type=PORT, help="Let the bus system-redis listen on this port.  [default: 6379]")
+@click.option("--market-port", type=PORT, help="Let the bus market-redis listen on this port.  [default: 6380]")
+def install(root: Path, system_port: int | None, market_port: int | None, *, start: bool) -> None:
+    """Lay down the files of a host: units, config, manual pages, completions.
+
+    packaging/install.sh calls it, once it has made /opt/marketswarm. Run again it brings them to this version: a config
+    file under /etc/marketswarm that you edited stays, and the new one is put beside it with the suffix .new.
+    """
+    from marketswarm import install as installing
+    from marketswarm import names
+    from marketswarm.install import ports
+
+    live = root == Path("/")
+    if live:
+        installing.check_host()
+    laid = installing.lay_down(root, {}, click.echo)
+    for bus, port in ((names.SYSTEM_BUS, system_port), (names.MARKET_BUS, market_port)):
+        if port is not None:
+            ports.move_bus(root, bus, port)
+    if live:
+        installing.set_going(laid, click.echo, start=start)
+
+
+@click.command(cls=Command)
+@ROOT
+@click.option("--purge", is_flag=True, help="Take config and data as well.")
+def uninstall(root: Path, *, purge: bool) -> None:
+    """Stop the swarm and take its files away: units, commands, /opt/marketswarm.
+
+    Config in /etc/marketswarm and data in /var/lib/marketswarm stay unless --purge is given.
+    """
+    from marketswarm import install as installing
+
+    live = root == Path("/")
+    if live:
+        installing.check_root()
+    installing.take_away(root, click.echo, purge=purge, live=live)
+    click.echo("MarketSwarm is uninstalled")

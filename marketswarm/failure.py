@@ -1,0 +1,72 @@
+"""What people are told when systemd gives a unit of the swarm up: over a bad truth, a bad setting, a dead bus."""
+
+import logging
+import time
+
+from marketswarm import log, names
+from marketswarm.bus import Bus
+from marketswarm.errors import BadTruthError, BusRefusedError, BusUnreachableError
+from marketswarm.messages import UnitFailed, encode, sentence
+from marketswarm.settings import Settings
+from marketswarm.truth import Endpoint, Truth, parse
+
+CLIENT_NAME = "marketswarm:failure"
+_CODES = {
+    "65": "the truth is bad",
+    "66": "there is no truth file",
+    "69": "a bus does not answer",
+    "77": "a bus refuses",
+    "78": "a setting cannot be used",
+}
+_log = logging.getLogger(__name__)
+
+
+def reason(unit: str, result: str | None, exit_status: str | None) -> str:
+    """Put systemd's words ($MONITOR_SERVICE_RESULT and $MONITOR_EXIT_STATUS, systemd.exec(5)) into a person's."""
+    what = "it failed"
+    if result == "exit-code":
+        known = _CODES.get(exit_status or "")
+        what = f"{known} (exit status {exit_status})" if known else f"exit status {exit_status}"
+    elif result:
+        what = result
+    return f"{what}, and systemd does not start it again; see journalctl -u {unit}"
+
+
+async def announce(unit: str, settings: Settings) -> None:
+    """Log the alert, and put it on the buses as far as they answer; it was healer's to do, which may be down."""
+    log.configure(settings.log_level, settings.journal_stream)
+    alert = UnitFailed(unit, reason(unit, settings.failed_result, settings.failed_exit_status), int(time.time()))
+    _log.log(log.NOTICE, "%s", sentence(alert))
+    system = _bus(names.SYSTEM_BUS, settings, Truth(services={}))
+    try:
+        truth = await _truth(system, settings)
+        where = truth.alerts_to(settings.alert_channel)
+        await _tell(encode(alert), system, where, settings, truth)
+    except (BusUnreachableError, BusRefusedError) as error:
+        _log.warning("the journal alone has this alert: %s", error)
+    finally:
+        await system.close()
+
+
+async def _truth(bus: Bus, settings: Settings) -> Truth:
+    """Read the truth, for where alerts go; what cannot be read is the default."""
+    stored = await bus.truth(settings.truth_key)
+    try:
+        return parse(stored.raw) if stored else Truth(services={})
+    except BadTruthError:
+        return Truth(services={})
+
+
+async def _tell(event: bytes, system: Bus, where: Endpoint, settings: Settings, truth: Truth) -> None:
+    same = where.bus == names.SYSTEM_BUS
+    await system.record(event, health_of=None, log=True, channel=where.key if same else None)
+    if not same:
+        other = _bus(where.bus, settings, truth)
+        try:
+            await other.publish(where.key, event)
+        finally:
+            await other.close()
+
+
+def _bus(name: str, settings: Settings, truth: Truth) -> Bus:
+    return Bus(name, settings.address(name, truth.bus_urls()), client_name=CLIENT_NAME, loud=False)

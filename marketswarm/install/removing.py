@@ -1,0 +1,87 @@
+"""Taking a host's files away. The command itself goes last, so that what was cut off can be done again."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+
+from marketswarm.errors import MarketSwarmError
+from marketswarm.install import systemd
+from marketswarm.install.laying import Say
+from marketswarm.install.manifest import Manifest
+from marketswarm.install.plan import BIN, COMMANDS, CONFIG, OPERATORS_UNITS, PRIVATE_STATE, STATE, UNITS, VENV
+
+BROUGHT_REDIS = STATE / "brought-redis-server"
+"""Left by packaging/install.sh where it was that which installed Debian's redis-server, and masked its unit."""
+
+
+def take_away(root: Path, say: Say, *, purge: bool, live: bool) -> None:
+    """Remove what was laid down; ``purge`` removes config and data too, ``live`` stops what runs first."""
+    manifest = Manifest.read(root)
+    if live:
+        _stop(say)
+    _disable(root)
+    for name in sorted(manifest.files):
+        if PurePosixPath(name).parent != BIN:
+            (root / name).unlink(missing_ok=True)
+            _prune((root / name).parent, root / UNITS)
+    if live:
+        systemd.systemctl("daemon-reload")
+        with contextlib.suppress(MarketSwarmError):  # where none has failed
+            systemd.systemctl("reset-failed", *systemd.ALL)
+        systemd.update_catalog()
+        _give_redis_back(root, say)
+    if purge:
+        for folder in (CONFIG, STATE, PRIVATE_STATE):
+            shutil.rmtree(root / folder, ignore_errors=True)
+        for path in (root / OPERATORS_UNITS).glob("marketswarm*"):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        say("config and data are gone")
+    else:
+        manifest.files = set()
+        manifest.write(root)
+        say(f"config stays in /{CONFIG} and data in /{STATE}; --purge takes them too")
+    for name in COMMANDS:
+        (root / BIN / name).unlink(missing_ok=True)
+    _remove_venv(root)
+
+
+def _stop(say: Say) -> None:
+    say("stopping the swarm")
+    systemd.systemctl("stop", systemd.TARGET, *systemd.ALL)
+
+
+def _disable(root: Path) -> None:
+    """Remove the links that `systemctl enable` made, those to the operator's own instances included."""
+    for link in (root / OPERATORS_UNITS).glob("*.wants/marketswarm*"):
+        link.unlink()
+    for folder in (root / OPERATORS_UNITS).glob("marketswarm*.wants"):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _prune(folder: Path, stop: Path) -> None:
+    """Remove folders that are empty now, up to one that was not ours."""
+    while folder != stop and stop in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
+def _give_redis_back(root: Path, say: Say) -> None:
+    if (root / BROUGHT_REDIS).exists():
+        systemd.systemctl("unmask", "--quiet", "redis-server.service")
+        (root / BROUGHT_REDIS).unlink()
+        systemd.systemctl("disable", "--quiet", "redis-server.service")
+        say("the Debian package redis-server stays, disabled; apt purge redis-server removes it")
+
+
+def _remove_venv(root: Path) -> None:
+    """Remove the environment that this very code may run from: out of the way in one step, then file by file."""
+    venv = root / VENV
+    if venv.is_dir():
+        aside = venv.with_name(f".{venv.name}.{os.getpid()}")
+        venv.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)

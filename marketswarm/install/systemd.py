@@ -1,0 +1,43 @@
+"""What is asked of the service manager of this host."""
+
+import subprocess
+from pathlib import Path
+
+from marketswarm.errors import MarketSwarmError
+
+TARGET = "marketswarm.target"
+SERVICES = "marketswarm@*.service"
+BUSES = "marketswarm-redis@*.service"
+BOOTSTRAP = "marketswarm-bootstrap.service"
+ALL = ("marketswarm*", "marketswarm-*", "marketswarm@*")
+
+
+def runs() -> bool:
+    """Whether this host was booted with systemd (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def systemctl(*words: str, timeout_sec: float = 120) -> str:
+    """Run systemctl; returns what it printed. Raises MarketSwarmError with its last line where it fails."""
+    return _run(["systemctl", *words], timeout_sec)
+
+
+def is_active(unit: str) -> bool:
+    """Whether a unit runs."""
+    return subprocess.run(["systemctl", "--quiet", "is-active", unit], check=False).returncode == 0  # noqa: S603, S607
+
+
+def update_catalog() -> None:
+    """Let journald read the explanations of our alerts anew."""
+    _run(["journalctl", "--update-catalog"], 60)
+
+
+def _run(command: list[str], timeout_sec: float) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_sec, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise MarketSwarmError(f"{' '.join(command)}: not done after {timeout_sec:g} s") from None
+    if done.returncode:
+        last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
+        raise MarketSwarmError(f"{' '.join(command)}: {last}")
+    return done.stdout
