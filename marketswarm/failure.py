@@ -35,6 +35,9 @@ def reason(unit: str, result: str | None, exit_status: str | None) -> str:
 async def announce(unit: str, settings: Settings) -> None:
     """Log the alert, and put it on the buses as far as they answer; it was healer's to do, which may be down."""
     log.configure(settings.log_level, settings.journal_stream)
+    if settings.failed_result == "success":
+        _log.info("%s was not started because something that it needs has failed, which is told by itself", unit)
+        return
     alert = UnitFailed(unit, reason(unit, settings.failed_result, settings.failed_exit_status), int(time.time()))
     _log.log(log.NOTICE, "%s", sentence(alert))
     system = _bus(names.SYSTEM_BUS, settings, Truth(services={}))

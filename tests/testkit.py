@@ -30,7 +30,7 @@ BIN = Path(sys.executable).parent
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T | None], what: str, within_sec: float = WAIT_SEC) -> T:
+def eventually(check: Callable[[], T | None], what: str, within_sec: float = WAIT_SEC, *, pause_sec: float = 0.02) -> T:
     """Ask until the answer is true, and return it; a failure says what was waited for."""
     end = time.monotonic() + within_sec
     while True:
@@ -38,7 +38,7 @@ def eventually(check: Callable[[], T | None], what: str, within_sec: float = WAI
         if found:
             return found
         assert time.monotonic() < end, f"not within {within_sec:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(pause_sec)
 
 
 def free_port() -> int:
