@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PACKAGES = {"redis-server": "redis-server"}
+PACKAGES = {"redis-server": "redis-server", "groff": "groff-base", "bash": "bash", "zsh": "zsh", "fish": "fish"}
 """Which Debian package has a program."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -55,7 +55,8 @@ def _services_stay_off(package: str) -> Iterator[None]:
     finally:
         POLICY.unlink()
     if Path("/run/systemd/system").exists():
-        subprocess.run(["systemctl", "disable", "--quiet", package], check=False)
+        # Not every package brings a service, and then systemctl complains.
+        subprocess.run(["systemctl", "disable", "--quiet", package], check=False, stderr=subprocess.DEVNULL)
 
 
 def main(*programs: str) -> None:

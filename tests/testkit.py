@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import pytest
 import redis
+from bring import left_out, must_not_be_left_out
 from fakeredis import TcpFakeServer
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -39,6 +41,12 @@ def eventually(check: Callable[[], T | None], what: str, within_sec: float = WAI
             return found
         assert time.monotonic() < end, f"not within {within_sec:g} s: {what}"
         time.sleep(pause_sec)
+
+
+def need(program: str) -> None:
+    """Leave the test out where ``program`` is missing; with CI=true that is a failure."""
+    if why := left_out(program):
+        (pytest.fail if must_not_be_left_out() else pytest.skip)(why)
 
 
 def free_port() -> int:

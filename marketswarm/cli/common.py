@@ -23,6 +23,14 @@ TRUTH_OPTION = click.option(
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
+def _services(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from marketswarm import services
+
+    return sorted(name for name in services.installed() if name.startswith(incomplete))
+
+
+SERVICE_ARGUMENT = click.argument("service", shell_complete=_services)
+
 INTERRUPTED = 130
 
 

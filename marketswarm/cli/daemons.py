@@ -4,16 +4,29 @@ import asyncio
 
 import click
 
-from marketswarm.cli.common import Command
+from marketswarm.cli.common import SERVICE_ARGUMENT, Command
 
 
 @click.command(cls=Command)
-@click.argument("service")
+@SERVICE_ARGUMENT
 def run(service: str) -> None:
     """Run one SERVICE in the foreground until SIGTERM or Ctrl-C.
 
-    It waits for its bus and for the truth, then beats. Exit codes are sysexits(3): 65 bad truth, 77 refused by the
-    bus, 78 bad environment or no such service.
+    It waits for its bus and for the truth, then beats. This is what the unit marketswarm@SERVICE does, so stop that one
+    before you run the same service by hand: systemctl stop marketswarm@SERVICE.
+
+    \b
+    Examples:
+      marketswarm run healer
+      LOG_LEVEL=DEBUG marketswarm run rss_agg
+
+    \b
+    Exit codes:
+      0   stopped by SIGTERM or Ctrl-C
+      65  the truth on the bus is not usable
+      70  its work ended by itself, which is a bug
+      77  a bus refuses: password, permission, memory
+      78  a variable is not usable, or there is no such service
     """
     from marketswarm.start import start
 

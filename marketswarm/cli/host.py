@@ -29,12 +29,14 @@ def install(root: Path, system_port: int | None, market_port: int | None, *, sta
     """
     from marketswarm import install as installing
     from marketswarm import names
+    from marketswarm.cli.completion import completions
+    from marketswarm.cli.manual import man_pages
     from marketswarm.install import ports
 
     live = root == Path("/")
     if live:
         installing.check_host()
-    laid = installing.lay_down(root, {}, click.echo)
+    laid = installing.lay_down(root, man_pages() | completions(), click.echo)
     for bus, port in ((names.SYSTEM_BUS, system_port), (names.MARKET_BUS, market_port)):
         if port is not None:
             ports.move_bus(root, bus, port)

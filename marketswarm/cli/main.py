@@ -4,9 +4,10 @@ import click
 
 from marketswarm.cli.common import Group
 from marketswarm.cli.daemons import run, unit_failed
+from marketswarm.cli.document import truth
 from marketswarm.cli.host import install, uninstall
 from marketswarm.cli.play import demo, up
-from marketswarm.cli.seeding import seed, truth
+from marketswarm.cli.seeding import seed
 from marketswarm.cli.views import alerts, status
 
 
@@ -15,15 +16,26 @@ from marketswarm.cli.views import alerts, status
 def main() -> None:
     """MarketSwarm watches a swarm of market daemons and says within seconds when one has gone dark.
 
-    \b
-    See it work:     marketswarm demo
-    Play by hand:    marketswarm up, and in a second terminal: marketswarm status
-    For real:        marketswarm-seed, then marketswarm run healer, marketswarm run rss_agg, ...
+    Each service beats on a Redis bus. healer hears the beats and announces whose have stopped; sentinel does the same
+    for healer. Who beats where stands in one document, the truth, which marketswarm-seed puts on the buses.
 
     The buses are system-redis (127.0.0.1:6379) and market-redis (127.0.0.1:6380); the variables SYSTEM_REDIS_URL and
     MARKET_REDIS_URL say otherwise.
+
+    \b
+    Examples:
+      marketswarm demo               # the runbook, played in ten seconds
+      marketswarm up                 # a swarm of your own; Ctrl-C ends it
+      marketswarm truth check FILE   # every fault, before you seed it
+      marketswarm-seed --truth FILE  # put it on the buses
+      marketswarm run healer         # one service, as its unit runs it
+      marketswarm status             # who is up and who is down
+      marketswarm alerts --follow    # what is being announced
     """
 
 
 for command in (run, up, demo, status, alerts, truth, install, uninstall, seed, unit_failed):
     main.add_command(command)
+
+PROGRAMS: dict[str, click.Command] = {"marketswarm": main, "marketswarm-seed": seed}
+"""What a host has on its PATH."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from marketswarm.cli.common import Command, Group, faults_of
+from marketswarm.cli.common import SERVICE_ARGUMENT, Command, Group, faults_of
 
 OWN_TRUTH = click.option(
     "--truth",
@@ -16,7 +16,6 @@ OWN_TRUTH = click.option(
     metavar="FILE",
     help="The truth document.  [default: the one that MarketSwarm brings, with its six services]",
 )
-SERVICE = click.argument("service")
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -25,15 +24,27 @@ SERVICE = click.argument("service")
 def up(ctx: click.Context, file: Path | None) -> None:
     """Run the whole swarm here: two private redis-servers, the seed, every service. Ctrl-C stops all of it.
 
-    While it runs, play the runbook from a second terminal:
+    Its servers have ports of their own, so that it runs beside the swarm of this host and does not touch it. It prints
+    the two variables that let `marketswarm status` and `marketswarm alerts --follow` find them.
+
+    While it runs, play the runbook from a second terminal, with the commands below.
 
     \b
-    marketswarm up stop rss_agg     # heartbeat_miss after its timeout
-    marketswarm up start rss_agg    # heartbeat_ok with its first beat
-    marketswarm up kill healer      # SIGKILL; sentinel says healer_miss
-    marketswarm up ps               # what runs
+    Examples:
+      marketswarm up                # in the first terminal
+      marketswarm up stop rss_agg   # heartbeat_miss after its timeout
+      marketswarm up start rss_agg  # heartbeat_ok with its first beat
+      marketswarm up kill healer    # SIGKILL; sentinel says healer_miss
+      marketswarm up ps             # what runs
 
-    It prints the two variables that let `marketswarm status` and `marketswarm alerts --follow` find its buses.
+    \b
+    Exit codes:
+      0   stopped by Ctrl-C or SIGTERM
+      1   another one of yours runs, or none that a command could ask
+      65  the truth is not usable
+      66  no such file
+      69  no server to be had, or one that ended
+      78  a variable is not usable
     """
     if ctx.invoked_subcommand is None:
         from marketswarm.local.up import up as run_up
@@ -42,21 +53,21 @@ def up(ctx: click.Context, file: Path | None) -> None:
 
 
 @up.command("stop")
-@SERVICE
+@SERVICE_ARGUMENT
 def stop(service: str) -> None:
     """Stop SERVICE as a service manager would (SIGTERM); it stays down."""
     _ask("stop", service)
 
 
 @up.command("start")
-@SERVICE
+@SERVICE_ARGUMENT
 def start(service: str) -> None:
-    """Start SERVICE again."""
+    """Start SERVICE again, after `stop` or `kill`."""
     _ask("start", service)
 
 
 @up.command("kill")
-@SERVICE
+@SERVICE_ARGUMENT
 def kill(service: str) -> None:
     """Kill SERVICE (SIGKILL), as a crash would; it stays down until `start`."""
     _ask("kill", service)
@@ -64,7 +75,7 @@ def kill(service: str) -> None:
 
 @up.command("ps")
 def ps() -> None:
-    """Show what runs."""
+    """Show each service of the swarm that runs, its state and its pid."""
     _ask("ps", "")
 
 
@@ -74,8 +85,18 @@ def ps() -> None:
 def demo(file: Path | None, *, verbose: bool) -> None:
     """Play the runbook in a swarm with second-scale timing, and check every alert; takes about ten seconds.
 
-    Stops rss_agg and starts it again, kills healer and starts it again, kills sentinel and starts it again. Exit code
-    0 only if each of the six alerts came, in its turn, and nothing else did.
+    Stops rss_agg and starts it again, kills healer and starts it again, kills sentinel and starts it again, on two
+    private servers: the swarm of this host is not touched.
+
+    \b
+    Exit codes:
+      0    each of the six alerts came, in its turn, and nothing else did
+      1    one was missing, late, or too many
+      65   the truth is not usable
+      66   no such file
+      69   no server to be had
+      78   a variable is not usable
+      130  ended by Ctrl-C
     """
     from marketswarm.local.demo import demo as run_demo
 

@@ -1,15 +1,12 @@
-"""`marketswarm-seed` and `marketswarm truth`: the document, before and after it reaches the buses."""
+"""`marketswarm-seed`, and what `marketswarm truth` shares with it."""
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 
 import click
 
-from marketswarm.cli.common import TRUTH_OPTION, Command, Group, faults_of
-
-FILE_ARGUMENT = click.argument("file", type=click.Path(path_type=Path), required=False)
+from marketswarm.cli.common import TRUTH_OPTION, Command, faults_of
 
 
 @click.command("seed", cls=Command, hidden=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,6 +18,7 @@ FILE_ARGUMENT = click.argument("file", type=click.Path(path_type=Path), required
     "--wait-sec",
     type=click.FloatRange(min=0),
     default=90.0,
+    metavar="SECONDS",
     show_default=True,
     help="How long to wait for a bus that does not answer; inf: for ever.",
 )
@@ -31,8 +29,22 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool, restore
     Validates the document, waits for the buses, writes document and SHA-256 in one transaction, reads them back. Run
     again, it changes nothing. With --restore the file counts only where no bus holds a good document.
 
-    Exit codes are sysexits(3): 65 bad truth, 66 no file, 69 a bus does not answer, 77 a bus refuses; nothing was
-    written after 65, 66 and 69.
+    \b
+    Examples:
+      marketswarm-seed               # the file of this host
+      marketswarm-seed --check       # is it good? touches no bus
+      marketswarm-seed --diff        # what would it change?
+      marketswarm-seed --truth FILE  # another file
+
+    \b
+    Exit codes:
+      0   done; with --check: it is good; with --diff: nothing would change
+      1   with --diff: something would change
+      65  the document is not usable; nothing was written
+      66  no such file; nothing was written
+      69  a bus does not answer; nothing was written, unless it left midway
+      77  a bus refuses: password, permission, memory
+      78  a variable is not usable
     """
     from marketswarm import seed as seeding
     from marketswarm import settings
@@ -40,55 +52,18 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool, restore
     if restore:
         asyncio.run(seeding.restore(lambda: _good(file), settings.load(), wait_sec=wait_sec, say=click.echo))
         return
-    path, raw = _read(file)
+    path, raw = read(file)
     if check:
-        _check(path, raw)
+        check_file(path, raw)
     elif diff:
-        _diff(path, raw)
+        diff_file(path, raw)
     else:
         with faults_of(path, "not usable, nothing was written"):
             asyncio.run(seeding.seed(raw, settings.load(), wait_sec=wait_sec, say=click.echo))
 
 
-@click.group(cls=Group)
-def truth() -> None:
-    """Look at the truth document before you seed it, or as the buses have it."""
-
-
-@truth.command("check")
-@FILE_ARGUMENT
-def check(file: Path | None) -> None:
-    """Validate FILE: every fault and every warning, a line each. Exit code 65 for a fault."""
-    _check(*_read(file))
-
-
-@truth.command("diff")
-@FILE_ARGUMENT
-def diff(file: Path | None) -> None:
-    """Show what seeding FILE would change on each bus. Exit code 1 if anything."""
-    _diff(*_read(file))
-
-
-@truth.command("show")
-@click.option("--bus", default=None, help="The bus to read.  [default: the first that has it]")
-def show(bus: str | None) -> None:
-    """Print the document that the services run on, exactly as it is stored."""
-    from marketswarm import seed as seeding
-    from marketswarm import settings
-
-    raw = asyncio.run(seeding.fetch(settings.load(), bus))
-    click.echo(raw.decode("utf-8", "replace").rstrip("\n"))
-
-
-@truth.command("schema")
-def schema() -> None:
-    """Print the JSON schema of the document, for an editor."""
-    from marketswarm import truth as document
-
-    click.echo(json.dumps(document.schema(), indent=2))
-
-
-def _read(file: Path | None) -> tuple[Path, bytes]:
+def read(file: Path | None) -> tuple[Path, bytes]:
+    """Read the file given, else that of the host or the checkout; returns its path too."""
     from marketswarm import seed as seeding
 
     path = seeding.find_file(file)
@@ -98,13 +73,14 @@ def _read(file: Path | None) -> tuple[Path, bytes]:
 def _good(file: Path | None) -> bytes:
     from marketswarm import truth as document
 
-    path, raw = _read(file)
+    path, raw = read(file)
     with faults_of(path):
         document.parse(raw)
     return raw
 
 
-def _check(path: Path, raw: bytes) -> None:
+def check_file(path: Path, raw: bytes) -> None:
+    """Print every fault or every warning of a document."""
     from marketswarm import truth as document
 
     with faults_of(path):
@@ -115,7 +91,8 @@ def _check(path: Path, raw: bytes) -> None:
     click.echo(f"{path}: good, {len(parsed.services)} service(s), {len(warnings)} warning(s)")
 
 
-def _diff(path: Path, raw: bytes) -> None:
+def diff_file(path: Path, raw: bytes) -> None:
+    """Print what seeding a document would change, and exit: 0 if nothing, 1 if anything."""
     from marketswarm import seed as seeding
     from marketswarm import settings
 

@@ -36,7 +36,18 @@ def status(*, as_json: bool) -> None:
     unseen     no beat so far, and no verdict yet
     unknown    its bus does not answer, or its watcher does not beat
 
-    Exit codes: 0 all well, 1 a warning, 2 something is down, 3 can't tell.
+    \b
+    Examples:
+      marketswarm status
+      watch marketswarm status
+      marketswarm status --json | jq .services
+
+    \b
+    Exit codes:
+      0   all well
+      1   a warning
+      2   something is down
+      3   can't tell
     """
     from marketswarm import overview, settings, term
 
@@ -64,6 +75,19 @@ def alerts(since: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the alerts that were announced, the last 50 unless --since says more.
 
     With --json, a line for each: the alert as it was published.
+
+    \b
+    Examples:
+      marketswarm alerts --since 2h
+      marketswarm alerts --follow
+      marketswarm alerts --json --since 3d | jq .type
+
+    \b
+    Exit codes:
+      0   shown, or there were none
+      69  system-redis does not answer
+      77  system-redis refuses
+      78  a variable is not usable
     """
     from marketswarm import history
 

@@ -1,11 +1,14 @@
 """The services: one module each, found by their entry points."""
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from marketswarm import names
-from marketswarm.daemon import Work
 from marketswarm.errors import BadEnvironmentError
+
+if TYPE_CHECKING:
+    # Only then: a shell that completes a service's name waits for this module, and not for redis.
+    from marketswarm.daemon import Work
 
 
 def installed() -> dict[str, EntryPoint]:
@@ -13,7 +16,7 @@ def installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=names.SERVICES_GROUP)}
 
 
-def load(name: str) -> Work:
+def load(name: str) -> "Work":
     """Import one service's work, and only that one. Raises BadEnvironmentError where there is no such service."""
     entries = installed()
     if name not in entries:

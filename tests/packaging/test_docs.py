@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from marketswarm import cli
+from marketswarm import cli, variables
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -141,6 +141,17 @@ def test_the_supported_pythons_are_the_same_everywhere() -> None:
     assert PROJECT["tool"]["ruff"]["target-version"] == f"py{versions[0].replace('.', '')}"
     assert f"Python {versions[0]} to {versions[-1]}" in text("README.md")
     assert f"for version in {' '.join(versions)}; do" in text(".ci/run")
+
+
+def test_the_readme_tells_the_variables_as_the_manual_does() -> None:
+    """Its table of settings is that of marketswarm/variables.py, in the same words and order."""
+    settings = text("README.md").partition("\n## Settings\n")[2].partition("\n## ")[0]
+    table = [tuple(cell.strip() for cell in row.split("|")[1:-1]) for row in settings.splitlines() if "|" in row]
+    assert table[2:] == [
+        (", ".join(f"`{name}`" for name in one.names), one.used_by, one.meaning, one.default)
+        for one in variables.VARIABLES
+    ]
+    assert variables.NOTE in settings
 
 
 def test_the_changelog_knows_the_version() -> None:

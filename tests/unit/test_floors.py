@@ -11,7 +11,7 @@ import marketswarm
 PACKAGE = Path(marketswarm.__file__).parent
 GROUND = {"names", "errors", "address", "text"}
 FLOORS = (
-    {"truth", "messages", "liveness", "pacing", "difference"},
+    {"truth", "messages", "liveness", "pacing", "difference", "variables"},
     {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "ending"},
     {"daemon"},
     {"services.watching"},

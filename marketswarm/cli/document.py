@@ -1,0 +1,101 @@
+"""`marketswarm truth`: the document, before and after it reaches the buses."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+
+from marketswarm import names
+from marketswarm.cli.common import Group
+from marketswarm.cli.seeding import check_file, diff_file, read
+
+FILE_ARGUMENT = click.argument("file", type=click.Path(path_type=Path), required=False)
+
+
+def _buses(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [bus for bus in names.DEFAULT_BUS_URLS if bus.startswith(incomplete)]
+
+
+@click.group(cls=Group)
+def truth() -> None:
+    """Look at the truth document before you seed it, or as the buses have it.
+
+    `check` and `diff` without a FILE look at /etc/marketswarm/truth.json, else at ./etc/truth.json.
+
+    \b
+    Examples:
+      marketswarm truth check new.json   # what is wrong with it?
+      marketswarm truth diff new.json    # what would it change?
+      marketswarm truth show > old.json  # keep what the buses have
+      marketswarm-seed --truth new.json  # put the new one there
+    """
+
+
+@truth.command("check")
+@FILE_ARGUMENT
+def check(file: Path | None) -> None:
+    """Validate FILE: every fault and every warning, a line each.
+
+    \b
+    Exit codes:
+      0   good, though there may be warnings
+      65  there are faults
+      66  no such file
+    """
+    check_file(*read(file))
+
+
+@truth.command("diff")
+@FILE_ARGUMENT
+def diff(file: Path | None) -> None:
+    """Show what seeding FILE would change on each bus.
+
+    \b
+    Exit codes:
+      0   nothing
+      1   something
+      65  the document is not usable
+      66  no such file
+      69  a bus does not answer
+      77  a bus refuses
+    """
+    diff_file(*read(file))
+
+
+@truth.command("show")
+@click.option(
+    "--bus",
+    metavar="BUS",
+    shell_complete=_buses,
+    help="The bus to read.  [default: the first that has it]",
+)
+def show(bus: str | None) -> None:
+    """Print the document that the services run on, exactly as it is stored.
+
+    \b
+    Examples:
+      marketswarm truth show
+      marketswarm truth show --bus market-redis
+
+    \b
+    Exit codes:
+      0   printed
+      66  no bus has it; run marketswarm-seed
+      69  a bus does not answer
+      77  a bus refuses
+      78  a variable is not usable, or there is no such bus
+    """
+    from marketswarm import seed as seeding
+    from marketswarm import settings
+
+    raw = asyncio.run(seeding.fetch(settings.load(), bus))
+    click.echo(raw.decode("utf-8", "replace").rstrip("\n"))
+
+
+@truth.command("schema")
+def schema() -> None:
+    """Print the JSON schema of the document, for an editor that checks while you type."""
+    from marketswarm import truth as document
+
+    click.echo(json.dumps(document.schema(), indent=2))
