@@ -91,8 +91,8 @@ def wheel() -> Path:
     with locked("wheel"):
         place = _RUN / "wheel"
         if not place.exists():
-            command = [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", place, ROOT]
-            subprocess.run(command, check=True)
+            pip = [sys.executable, "-m", "pip", "--quiet"]
+            subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(place), str(ROOT)], check=True)
     return next(place.glob("*.whl"))
 
 

@@ -48,7 +48,7 @@ class Machine:
     def boot(self) -> Self:
         """Switch it on, and wait until systemd takes commands."""
         environ = {"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
-        command = ["systemd-nspawn", "--quiet", "-D", self.root, "--boot", "--register=no", "--keep-unit"]
+        command = ["systemd-nspawn", "--quiet", "-D", str(self.root), "--boot", "--register=no", "--keep-unit"]
         # A network of its own with nothing but loopback; the last two let IPAddressDeny= work inside.
         command += ["-M", self.name, "--private-network", f"--kill-signal={_OFF}", "--console=pipe"]
         command += ["--capability=all", "--system-call-filter=bpf"]

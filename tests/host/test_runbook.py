@@ -1,5 +1,6 @@
 """The runbooks of an operator, each on a host that has systemd as its first process."""
 
+import functools
 import json
 import shutil
 import time
@@ -115,7 +116,7 @@ def test_a_killed_bus_is_back_with_its_truth_and_nobody_is_missed(swarm: Machine
     sha = swarm.redis("GET", "truth:sha256")
     for bus, port in zip(BUSES, (SYSTEM, MARKET), strict=True):
         swarm.signal(bus, "KILL")
-        took = seconds(lambda port=port: answers(swarm, port) == sha, f"{bus} is back with its truth", 5)
+        took = seconds(functools.partial(holds, swarm, port, sha), f"{bus} is back with its truth", 5)
         figure(f"{bus} killed: back with its truth after {took:.2f} s")
     time.sleep(TIMEOUT_SEC)
     assert pids(swarm) == before
@@ -130,7 +131,7 @@ def test_buses_that_lost_all_their_data_get_the_truth_back(swarm: Machine) -> No
     swarm.run("sh", "-c", "rm -r /var/lib/private/marketswarm/redis/*/*")
     swarm.systemctl("start", *BUSES)
     for port in (SYSTEM, MARKET):
-        eventually(lambda port=port: answers(swarm, port) == sha, f"truth on port {port}", 5)
+        eventually(functools.partial(holds, swarm, port, sha), f"truth on port {port}", 5)
     time.sleep(TIMEOUT_SEC)
     assert pids(swarm) == before
     assert [kind for kind in swarm.alert_types() if "bus" not in kind] == []
@@ -210,6 +211,6 @@ def put(host: Machine, wanted: object) -> None:
     host.run("mv", f"{TRUTH.removesuffix('.json')}.tmp", TRUTH)
 
 
-def answers(host: Machine, port: int) -> str:
-    """The hash of the truth on a bus; nothing where it does not answer."""
-    return host.tries("redis-cli", "-p", str(port), "GET", "truth:sha256").stdout.strip()
+def holds(host: Machine, port: int, sha: str) -> bool:
+    """Whether a bus answers, and has the truth of that hash."""
+    return host.tries("redis-cli", "-p", str(port), "GET", "truth:sha256").stdout.strip() == sha
