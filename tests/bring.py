@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PACKAGES = {"redis-server": "redis-server"}
+PACKAGES = {"redis-server": "redis-server", "journalctl": "systemd"}
 """Which Debian package has a program."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 
