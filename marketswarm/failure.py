@@ -6,7 +6,7 @@ import time
 from marketswarm import log, names
 from marketswarm.bus import Bus
 from marketswarm.errors import BadTruthError, BusRefusedError, BusUnreachableError
-from marketswarm.messages import UnitFailed, encode, sentence
+from marketswarm.messages import UnitFailed, encode
 from marketswarm.settings import Settings
 from marketswarm.truth import Endpoint, Truth, parse
 
@@ -39,7 +39,7 @@ async def announce(unit: str, settings: Settings) -> None:
         _log.info("%s was not started because something that it needs has failed, which is told by itself", unit)
         return
     alert = UnitFailed(unit, reason(unit, settings.failed_result, settings.failed_exit_status), int(time.time()))
-    _log.log(log.NOTICE, "%s", sentence(alert))
+    log.announce(alert)
     system = _bus(names.SYSTEM_BUS, settings, Truth(services={}))
     try:
         truth = await _truth(system, settings)

@@ -48,6 +48,19 @@ BUS_OK: Final = "bus_ok"
 TRUTH_DRIFT: Final = "truth_drift"
 UNIT_FAILED: Final = "unit_failed"
 
+# The journal. An id never changes: systemd/marketswarm.catalog explains the alert under it, and searches rely on it.
+JOURNAL_PREFIX: Final = "MARKETSWARM_"
+MESSAGE_IDS: Final = {
+    HEARTBEAT_MISS: "0ac16f0892074454b08f32684fc05273",
+    HEARTBEAT_OK: "1f354563353b4757850d9b306901b321",
+    HEALER_MISS: "73388b07960e4a489efb3f4a663b5d1b",
+    HEALER_OK: "f149e2c48baf49b0916e78759844b9ac",
+    BUS_LOST: "ac3fcae5c97641d2a6645aa723ed0c16",
+    BUS_OK: "7281382fcf5d4af883b77914c5866834",
+    TRUTH_DRIFT: "d5e0c1731c224515a4492da4ab5215f0",
+    UNIT_FAILED: "249b21e1e94f41358a13f7f7440bfaf8",
+}
+
 # Environment.
 ENV_REDIS_URL: Final = "REDIS_URL"
 ENV_TRUTH_REDIS_URL: Final = "TRUTH_REDIS_URL"

@@ -79,6 +79,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def journal_stream() -> str | None:
+    """What systemd says of this process's stderr; for whoever has to speak before the settings are known to be good."""
+    return os.environ.get("JOURNAL_STREAM")
+
+
 def inherited() -> dict[str, str]:
     """Copy the environment, to hand it on to a child process."""
     return dict(os.environ)

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PACKAGES = {"redis-server": "redis-server", "groff": "groff-base", "bash": "bash", "zsh": "zsh", "fish": "fish"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "journalctl": "systemd",
+    "groff": "groff-base",
+    "bash": "bash",
+    "zsh": "zsh",
+    "fish": "fish",
+}
 """Which Debian package has a program."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 

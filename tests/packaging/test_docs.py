@@ -86,6 +86,14 @@ def test_commands_exist(page: str) -> None:
     assert [(name, words) for name, words in commands(page) if unknown_word(name, words)] == []
 
 
+def test_commands_of_the_catalog_exist() -> None:
+    """Each line that starts with `marketswarm` in what `journalctl -x` advises can be typed."""
+    lines = re.findall(r"^ +(marketswarm[^@\n]*)$", text("systemd/marketswarm.catalog"), re.MULTILINE)
+    named = [(name, words.split()) for line in lines for name, words in COMMAND.findall(line)]
+    assert named
+    assert [(name, words) for name, words in named if unknown_word(name, words)] == []
+
+
 @every_page
 def test_links_lead_somewhere(page: str) -> None:
     """Each relative link's target exists."""

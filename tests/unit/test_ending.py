@@ -1,5 +1,8 @@
 """How a process ends when somebody has to mend something."""
 
+from contextlib import redirect_stderr
+from pathlib import Path
+
 import pytest
 
 from marketswarm import errors
@@ -22,6 +25,16 @@ def test_a_mistake_is_told_in_its_lines_and_by_its_code(capsys: pytest.CaptureFi
         guarded(refuse)
     assert ended.value.code == 65
     assert capsys.readouterr() == ("", "error: services: is missing\nerror: buses: must be an object\n")
+
+
+def test_under_the_journal_each_line_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`journalctl -p err` then says why a unit ended."""
+    path = tmp_path / "stderr"
+    path.touch()
+    monkeypatch.setenv("JOURNAL_STREAM", f"{path.stat().st_dev}:{path.stat().st_ino}")
+    with path.open("w", encoding="utf-8") as stream, redirect_stderr(stream), pytest.raises(SystemExit):
+        guarded(refuse)
+    assert path.read_text("utf-8") == "<3>error: services: is missing\n<3>error: buses: must be an object\n"
 
 
 def test_what_goes_well_comes_back() -> None:

@@ -12,8 +12,8 @@ PACKAGE = Path(marketswarm.__file__).parent
 GROUND = {"names", "errors", "address", "text"}
 FLOORS = (
     {"truth", "messages", "liveness", "pacing", "difference", "variables"},
-    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "ending"},
-    {"daemon"},
+    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles"},
+    {"daemon", "ending"},
     {"services.watching"},
     {"services", "seed", "failure", "install", "local", "overview", "history"},
     {"start"},

@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 
 from marketswarm.errors import BusRefusedError, BusUnreachableError
-from marketswarm.log import NOTICE
 from marketswarm.messages import Alert, BusLost, BusOk, HeartbeatMiss, HeartbeatOk, encode
 from marketswarm.pacing import Backoff
 from marketswarm.services.watching import recorder as module
@@ -141,14 +140,13 @@ def test_a_bus_has_no_health() -> None:
 
 
 def test_an_alert_is_one_line_in_the_journal(caplog: pytest.LogCaptureFixture) -> None:
-    """At the level of a notice, and at once, whatever the bus does."""
+    """As the error that it is, and at once, whatever the bus does."""
     daemon = FakeDaemon()
     daemon.bus("system-redis").record_fails = [GONE]
     with caplog.at_level(logging.INFO):
         record(daemon, announce(MISS), stored(daemon.bus("system-redis"), 1))
-    assert caplog.record_tuples == [
-        (module.__name__, NOTICE, "heartbeat_miss rss_agg: no beat for 31.2 s (timeout 30 s)")
-    ]
+    said = [(level, line) for _, level, line in caplog.record_tuples]
+    assert said == [(logging.ERROR, "heartbeat_miss rss_agg: no beat for 31.2 s (timeout 30 s)")]
 
 
 def test_a_bus_that_does_not_answer_gets_everything_later() -> None:
@@ -213,7 +211,7 @@ def test_a_refusal_is_logged_once_until_it_changes(caplog: pytest.LogCaptureFixt
     bus.record_fails = [BusRefusedError("NOPERM"), FULL, FULL, None, FULL]
     with caplog.at_level(logging.WARNING):
         record(daemon, announce(MISS, OK), stored(bus, 2))
-    errors = [line for _, number, line in caplog.record_tuples if number == logging.ERROR]
+    errors = [line for logger, _, line in caplog.record_tuples if logger == module.__name__]
     assert errors == [f"alerts are published but cannot be stored: {why}" for why in ("NOPERM", "OOM", "OOM")]
 
 

@@ -6,11 +6,10 @@ import logging
 import random
 from dataclasses import dataclass
 
-from marketswarm import names
+from marketswarm import log, names
 from marketswarm.daemon import Daemon
 from marketswarm.errors import BusRefusedError, BusUnreachableError
-from marketswarm.log import NOTICE
-from marketswarm.messages import Alert, encode, sentence, service_of
+from marketswarm.messages import Alert, encode, service_of
 from marketswarm.pacing import Backoff
 
 RETRY_CAP_SEC = 5.0
@@ -47,7 +46,7 @@ class Recorder:
 
     def announce(self, alert: Alert) -> None:
         """Log, store and publish an alert."""
-        _log.log(NOTICE, "%s", sentence(alert))
+        log.announce(alert)
         self._put(_Verdict(encode(alert), service_of(alert), log=True, published=False))
 
     def note(self, alert: Alert) -> None:

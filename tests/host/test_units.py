@@ -1,0 +1,108 @@
+"""The units themselves: sound, closed, each with a user of its own; what the journal keeps of an alert."""
+
+import json
+import re
+
+from host.conftest import Figure
+from host.layout import BOOTSTRAP, BUSES, TIMEOUT_SEC, UNITS, unit
+from host.machine import Machine
+from testkit import SERVICES
+
+FOLDER = "/usr/local/lib/systemd/system"
+EGRESS = ("rss_agg", "massive", "mesh")
+OTHERS = ("marketswarm-reseed.service", "marketswarm-truth.service", "marketswarm-failed@x.service.service")
+MAX_EXPOSURE, MAX_EXPOSURE_WITH_EGRESS = 1.0, 1.5
+
+
+def test_systemd_finds_nothing_to_say_against_a_unit(swarm: Machine) -> None:
+    """`systemd-analyze verify` is silent; it exits 0 over a key that it does not know."""
+    names = [*UNITS, *OTHERS, "marketswarm-truth.path", unit("new_svc")]
+    done = swarm.tries("systemd-analyze", "--man=no", "verify", *names)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+
+
+def test_every_unit_is_closed(swarm: Machine, figure: Figure) -> None:
+    """Exposure at most 1.0; at most 1.5 for the services that talk to the internet."""
+    services = (*BUSES, BOOTSTRAP, *OTHERS, *map(unit, SERVICES), unit("new_svc"))
+    open_to = {unit(service) for service in EGRESS}
+    found = {name: exposure(swarm, name) for name in services}
+    figure(f"exposure: {max(v for k, v in found.items() if k not in open_to)}, egress {max(found[k] for k in open_to)}")
+    assert {
+        name: level
+        for name, level in found.items()
+        if level > (MAX_EXPOSURE_WITH_EGRESS if name in open_to else MAX_EXPOSURE)
+    } == {}
+
+
+def exposure(host: Machine, name: str) -> float:
+    """What `systemd-analyze security` makes of a unit as it is loaded, drop-ins included."""
+    said = host.run("systemd-analyze", "--no-pager", "security", name)
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
+    assert found, said
+    return float(found[1])
+
+
+def test_each_process_has_a_user_of_its_own_and_none_is_root(swarm: Machine) -> None:
+    """As the kernel sees it."""
+    users = [
+        swarm.run("ps", "-o", "user=", "-p", str(swarm.pid(name))).strip() for name in (*BUSES, *map(unit, SERVICES))
+    ]
+    assert len(set(users)) == len(users)
+    assert "root" not in users
+
+
+def test_what_has_no_business_outside_gets_nowhere(swarm: Machine) -> None:
+    """A unit without egress can neither send to an address beyond loopback nor write to the disk."""
+    probe = (
+        "import socket\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "try: s.sendto(b'x', ('127.0.0.2', 9)); print('sent')\n"
+        "except OSError as e: print('no way out:', e)\n"
+        "try: open('/var/tmp/x', 'w'); print('private')\n"
+        "except OSError as e: print('no:', e)\n"
+        "try: open('/etc/marketswarm/x', 'w'); print('written')\n"
+        "except OSError as e: print('read-only:', e)\n"
+    )
+    (swarm.root / "srv/probe.py").write_text(probe, encoding="utf-8")
+    swarm.run("mkdir", "-p", "/run/systemd/system/marketswarm-truth.service.d")
+    drop_in = "[Service]\nExecStart=\nExecStart=/usr/bin/python3 /srv/probe.py\n"
+    swarm.run("sh", "-c", f"printf '{drop_in}' > /run/systemd/system/marketswarm-truth.service.d/probe.conf")
+    swarm.systemctl("daemon-reload")
+    swarm.systemctl("start", "marketswarm-truth.service")
+    said = swarm.journal("marketswarm-truth.service")
+    assert "no way out:" in said
+    assert "read-only:" in said
+
+
+def test_a_secret_reaches_its_service_and_nobody_else(swarm: Machine) -> None:
+    """Massive finds its key among its credentials; neither its environment nor its log has it."""
+    secret = "s3cret-for-the-test"  # noqa: S105 it is the test's own
+    swarm.run("sh", "-c", f"printf {secret} > /etc/marketswarm/credentials/MASSIVE_API_KEY")
+    swarm.systemctl("restart", unit("massive"))
+    found = swarm.run("sh", "-c", f"cat /run/credentials/{unit('massive')}/MASSIVE_API_KEY")
+    assert found == secret
+    assert secret not in swarm.run("sh", "-c", f"tr '\\0' '\\n' < /proc/{swarm.pid(unit('massive'))}/environ")
+    assert secret not in swarm.run("journalctl", "--no-pager")
+    assert swarm.run("stat", "-c", "%a %U", "/etc/marketswarm/credentials/MASSIVE_API_KEY").split() == ["600", "root"]
+
+
+def test_an_alert_in_the_journal_has_fields_and_an_explanation(swarm: Machine) -> None:
+    """`journalctl -o json` has type and service; -x says what it means and what to do; -p err finds it."""
+    swarm.systemctl("stop", unit("mesh"))
+    swarm.alerted("mesh", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
+    lines = swarm.run("journalctl", "-u", unit("healer"), "-p", "err", "-o", "json").splitlines()
+    (entry,) = map(json.loads, lines)
+    assert entry["MARKETSWARM_TYPE"] == "heartbeat_miss"
+    assert entry["MARKETSWARM_SERVICE"] == "mesh"
+    assert entry["MESSAGE"].startswith("heartbeat_miss mesh: no beat for ")
+    assert float(entry["MARKETSWARM_LATE_SEC"]) >= TIMEOUT_SEC
+    explained = swarm.run("journalctl", "--no-pager", "-x", "-u", unit("healer"), "-p", "err")
+    assert "systemctl status marketswarm@mesh" in explained
+    # The line on standard error and the one with fields must not be two.
+    assert swarm.journal(unit("healer")).count("heartbeat_miss mesh") == 1
+
+
+def test_priorities_of_ordinary_lines(swarm: Machine) -> None:
+    """Information is information: an untroubled swarm has nothing at warning or above."""
+    said = swarm.run("journalctl", "--no-pager", "-p", "warning", "-o", "cat", *(f"--unit={unit(s)}" for s in SERVICES))
+    assert said == ""
