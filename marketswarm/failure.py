@@ -6,6 +6,7 @@ import time
 from marketswarm import log, names
 from marketswarm.bus import Bus
 from marketswarm.errors import BadTruthError, BusRefusedError, BusUnreachableError
+from marketswarm.log.alerts import announce
 from marketswarm.messages import UnitFailed, encode
 from marketswarm.settings import Settings
 from marketswarm.truth import Endpoint, Truth, parse
@@ -32,19 +33,19 @@ def reason(unit: str, result: str | None, exit_status: str | None) -> str:
     return f"{what}, and systemd does not start it again; see journalctl -u {unit}"
 
 
-async def announce(unit: str, settings: Settings) -> None:
+async def tell(unit: str, settings: Settings) -> None:
     """Log the alert, and put it on the buses as far as they answer; it was healer's to do, which may be down."""
     log.configure(settings.log_level, settings.journal_stream)
     if settings.failed_result == "success":
         _log.info("%s was not started because something that it needs has failed, which is told by itself", unit)
         return
     alert = UnitFailed(unit, reason(unit, settings.failed_result, settings.failed_exit_status), int(time.time()))
-    log.announce(alert)
+    announce(alert)
     system = _bus(names.SYSTEM_BUS, settings, Truth(services={}))
     try:
         truth = await _truth(system, settings)
         where = truth.alerts_to(settings.alert_channel)
-        await _tell(encode(alert), system, where, settings, truth)
+        await _put(encode(alert), system, where, settings, truth)
     except (BusUnreachableError, BusRefusedError) as error:
         _log.warning("the journal alone has this alert: %s", error)
     finally:
@@ -60,7 +61,7 @@ async def _truth(bus: Bus, settings: Settings) -> Truth:
         return Truth(services={})
 
 
-async def _tell(event: bytes, system: Bus, where: Endpoint, settings: Settings, truth: Truth) -> None:
+async def _put(event: bytes, system: Bus, where: Endpoint, settings: Settings, truth: Truth) -> None:
     same = where.bus == names.SYSTEM_BUS
     await system.record(event, health_of=None, log=True, channel=where.key if same else None)
     if not same:

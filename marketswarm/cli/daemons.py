@@ -38,6 +38,6 @@ def run(service: str) -> None:
 def unit_failed(unit: str) -> None:
     """Announce that systemd has given UNIT up; the units call it by OnFailure=."""
     from marketswarm import settings
-    from marketswarm.failure import announce
+    from marketswarm.failure import tell
 
-    asyncio.run(announce(unit, settings.load()))
+    asyncio.run(tell(unit, settings.load()))

@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from marketswarm import log, names
+from marketswarm import names
+from marketswarm.log.alerts import fields
 from marketswarm.messages import (
     Alert,
     BusLost,
@@ -66,7 +67,7 @@ def test_every_id_is_explained_once_and_no_other_is() -> None:
 @every_alert
 def test_an_entry_has_its_headers_and_a_text(alert: Alert) -> None:
     """The subject names whom the alert is about, and no line is broken on a terminal."""
-    sent = log.fields(alert)
+    sent = fields(alert)
     headers, _, text = entry(alert).partition("\n\n")
     (subject,) = re.findall(r"^Subject: (.+)$", headers, re.MULTILINE)
     assert FIELD.search(subject)
@@ -78,7 +79,7 @@ def test_an_entry_has_its_headers_and_a_text(alert: Alert) -> None:
 @every_alert
 def test_an_entry_fills_in_only_what_the_alert_carries(alert: Alert) -> None:
     """A field that is not there would stay a word between two @."""
-    assert set(FIELD.findall(entry(alert))) <= log.fields(alert).keys()
+    assert set(FIELD.findall(entry(alert))) <= fields(alert).keys()
 
 
 @every_alert

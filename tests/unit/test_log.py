@@ -12,6 +12,7 @@ from typing import TextIO
 import pytest
 
 from marketswarm import log
+from marketswarm.log.alerts import announce, fields
 from marketswarm.messages import (
     Alert,
     BusLost,
@@ -143,7 +144,7 @@ def test_the_level_hides_what_is_below_it(stream: TextIO, level: str, expected: 
 def test_an_alert_is_one_entry_with_all_that_it_says(stream: TextIO, journald: socket.socket) -> None:
     """By the journal's own protocol, found with the lines of stderr, and not said there again."""
     configure(stream, "ERROR", journal=True, address=address(journald))
-    log.announce(MISS)
+    announce(MISS)
     assert entry(journald) == {
         "MESSAGE": MISS_LINE,
         "PRIORITY": "3",
@@ -177,7 +178,7 @@ def test_trouble_is_an_error_and_its_end_a_notice(
 ) -> None:
     """`journalctl -p err` finds what calls for somebody; each entry names whom it is about."""
     configure(stream, "INFO", journal=True, address=address(journald))
-    log.announce(alert)
+    announce(alert)
     found = entry(journald)
     assert found["PRIORITY"] == priority
     field, _, value = whom.partition("=")
@@ -196,7 +197,7 @@ def test_what_is_not_an_alert_stays_on_stderr(stream: TextIO, journald: socket.s
 def test_an_alert_that_the_journal_does_not_take_goes_to_stderr(stream: TextIO) -> None:
     """Without its fields, and once."""
     configure(stream, "INFO", journal=True, address=NOBODY)
-    log.announce(MISS)
+    announce(MISS)
     assert written(stream) == [f"<3>{MISS_LINE}"]
 
 
@@ -205,7 +206,7 @@ def test_a_storm_that_fills_the_sockets_queue_loses_nothing(stream: TextIO, jour
     configure(stream, "INFO", journal=True, address=address(journald))
     count = 0
     while not written(stream):
-        log.announce(HeartbeatOk(f"svc_{count}", 0.1, 1))
+        announce(HeartbeatOk(f"svc_{count}", 0.1, 1))
         count += 1
     assert written(stream) == [f"<5>heartbeat_ok svc_{count - 1}: beating, last beat 0.1 s ago"]
     taken = [journald.recv(65536).decode("ascii") for _ in range(count - 1)]
@@ -217,7 +218,7 @@ def test_a_storm_that_fills_the_sockets_queue_loses_nothing(stream: TextIO, jour
 def test_an_alert_elsewhere_is_a_line_like_any_other(stream: TextIO, journald: socket.socket) -> None:
     """On a terminal nothing goes to a journal, even where one runs."""
     configure(stream, "INFO", journal=False, address=address(journald))
-    log.announce(MISS)
+    announce(MISS)
     (line,) = written(stream)
     assert line.split(maxsplit=1)[1] == f"ERROR   {MISS_LINE}"
     with pytest.raises(BlockingIOError):
@@ -226,7 +227,7 @@ def test_an_alert_elsewhere_is_a_line_like_any_other(stream: TextIO, journald: s
 
 def test_a_field_cannot_move_the_cursor() -> None:
     """`journalctl -x` puts fields on the terminal as they are, and a reason may be a server's own words."""
-    found = log.fields(BusLost("market-redis", "no\nway\x1b[2J", 1))
+    found = fields(BusLost("market-redis", "no\nway\x1b[2J", 1))
     assert found["MARKETSWARM_REASON"] == r"no\nway\x1b[2J"
 
 

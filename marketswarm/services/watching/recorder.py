@@ -6,9 +6,10 @@ import logging
 import random
 from dataclasses import dataclass
 
-from marketswarm import log, names
+from marketswarm import names
 from marketswarm.daemon import Daemon
 from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.log.alerts import announce
 from marketswarm.messages import Alert, encode, service_of
 from marketswarm.pacing import Backoff
 
@@ -46,7 +47,7 @@ class Recorder:
 
     def announce(self, alert: Alert) -> None:
         """Log, store and publish an alert."""
-        log.announce(alert)
+        announce(alert)
         self._put(_Verdict(encode(alert), service_of(alert), log=True, published=False))
 
     def note(self, alert: Alert) -> None:
