@@ -50,8 +50,11 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings. Raises BadEnvironmentError with a line for every variable that cannot be used."""
-    reader = _Reader(os.environ if environ is None else environ)
+    """Read the settings, of this process unless others are given.
+
+    Raises BadEnvironmentError with a line for every variable that cannot be used.
+    """
+    reader = _Reader(_own() if environ is None else environ)
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None
     settings = Settings(
@@ -87,6 +90,29 @@ def journal_stream() -> str | None:
 def inherited() -> dict[str, str]:
     """Copy the environment, to hand it on to a child process."""
     return dict(os.environ)
+
+
+def _own() -> Mapping[str, str]:
+    """Give this process's environment; where it does not say which buses are meant, those of this host's units are.
+
+    So a command that is typed on a host finds the buses that the daemons use, wherever they are.
+    """
+    if any(name.endswith(names.ENV_REDIS_URL) for name in os.environ):
+        return os.environ
+    return {**read_env_file(Path(names.ENV_FILE)), **os.environ}
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Read the simple form of systemd.exec(5)'s EnvironmentFile=: NAME=value a line, quotes around the value allowed.
+
+    A file that is missing or may not be read has no settings.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    pairs = (line.strip().partition("=") for line in lines if not line.lstrip().startswith(("#", ";")))
+    return {name.strip(): value.strip().strip("\"'") for name, sign, value in pairs if sign}
 
 
 class _Reader:

@@ -125,7 +125,7 @@ if [ -n "$missing" ]; then
             # Debian starts it on 6379 at once, and at each boot. We bring it for its program alone.
             mkdir -p "$STATE"
             touch "$STATE/brought-redis-server"
-            systemctl mask --quiet redis-server.service
+            systemctl mask --quiet redis-server.service 2>/dev/null # it says that there is no such unit yet
             ;;
     esac
     export DEBIAN_FRONTEND=noninteractive
@@ -136,7 +136,6 @@ fi
 
 # --- the environment ------------------------------------------------------------------------------------------------
 
-rm -rf /opt/.marketswarm.* # what an uninstallation that was cut off has left
 if [ -e "$CUT_OFF" ] || ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
     if [ -e "$VENV" ]; then
         # Half filled, or made for a Python that an upgrade of Debian took away.

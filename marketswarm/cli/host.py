@@ -1,5 +1,6 @@
 """`marketswarm install` and `marketswarm uninstall`: the files on a host."""
 
+import os
 from pathlib import Path
 
 import click
@@ -19,13 +20,24 @@ PORT = click.IntRange(1, 65535)
 @click.command(cls=Command)
 @ROOT
 @click.option("--start", is_flag=True, help="Then start the swarm, or bring a running one to this version.")
-@click.option("--system-port", type=PORT, help="Let the bus system-redis listen on this port.  [default: 6379]")
-@click.option("--market-port", type=PORT, help="Let the bus market-redis listen on this port.  [default: 6380]")
+@click.option(
+    "--system-port", type=PORT, metavar="PORT", help="Let the bus system-redis listen on this port.  [default: 6379]"
+)
+@click.option(
+    "--market-port", type=PORT, metavar="PORT", help="Let the bus market-redis listen on this port.  [default: 6380]"
+)
 def install(root: Path, system_port: int | None, market_port: int | None, *, start: bool) -> None:
     """Lay down the files of a host: units, config, manual pages, completions.
 
     packaging/install.sh calls it, once it has made /opt/marketswarm. Run again it brings them to this version: a config
     file under /etc/marketswarm that you edited stays, and the new one is put beside it with the suffix .new.
+
+    \b
+    Exit codes:
+      0   done
+      1   systemd could not do its part; the line says which
+      77  not root
+      78  not the environment that the units start, or no systemd here
     """
     from marketswarm import install as installing
     from marketswarm import names
@@ -36,6 +48,7 @@ def install(root: Path, system_port: int | None, market_port: int | None, *, sta
     live = root == Path("/")
     if live:
         installing.check_host()
+    os.umask(0o022)  # whatever root's is: the daemons are other users
     laid = installing.lay_down(root, man_pages() | completions(), click.echo)
     for bus, port in ((names.SYSTEM_BUS, system_port), (names.MARKET_BUS, market_port)):
         if port is not None:
@@ -51,6 +64,12 @@ def uninstall(root: Path, *, purge: bool) -> None:
     """Stop the swarm and take its files away: units, commands, /opt/marketswarm.
 
     Config in /etc/marketswarm and data in /var/lib/marketswarm stay unless --purge is given.
+
+    \b
+    Exit codes:
+      0   done
+      1   systemd could not do its part; the line says which
+      77  not root
     """
     from marketswarm import install as installing
 

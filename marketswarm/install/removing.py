@@ -1,7 +1,6 @@
 """Taking a host's files away. The command itself goes last, so that what was cut off can be done again."""
 
 import contextlib
-import os
 import shutil
 from pathlib import Path, PurePosixPath
 
@@ -43,7 +42,8 @@ def take_away(root: Path, say: Say, *, purge: bool, live: bool) -> None:
         say(f"config stays in /{CONFIG} and data in /{STATE}; --purge takes them too")
     for name in COMMANDS:
         (root / BIN / name).unlink(missing_ok=True)
-    _remove_venv(root)
+    # This very code runs from there: nothing may need a module after this line.
+    shutil.rmtree(root / VENV, ignore_errors=True)
 
 
 def _stop(say: Say) -> None:
@@ -76,12 +76,3 @@ def _give_redis_back(root: Path, say: Say) -> None:
         (root / BROUGHT_REDIS).unlink()
         systemd.systemctl("disable", "--quiet", "redis-server.service")
         say("the Debian package redis-server stays, disabled; apt purge redis-server removes it")
-
-
-def _remove_venv(root: Path) -> None:
-    """Remove the environment that this very code may run from: out of the way in one step, then file by file."""
-    venv = root / VENV
-    if venv.is_dir():
-        aside = venv.with_name(f".{venv.name}.{os.getpid()}")
-        venv.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)

@@ -1,14 +1,182 @@
-"""packaging/install.sh on bare Debian hosts, and what it leaves when it goes."""
+"""packaging/install.sh on bare Debian hosts: first, again, cut off, hindered; and what is left when it goes."""
 
-from host.conftest import Installation
-from host.layout import UNITS
+from pathlib import Path
+
+import pytest
+from host.conftest import SOURCE, Boot, Figure, Installation, copy_checkout
+from host.layout import BUSES, UNITS, pids, unit
+from host.machine import Machine, eventually
+from testkit import SERVICES
+
+INSTALL = f"/{SOURCE}/packaging/install.sh"
+NO_TRACE = (
+    "find / -xdev ( -path /proc -o -path /sys -o -path /srv -o -path /var/log -o -path /var/cache ) -prune"
+    " -o -name *marketswarm* -print"
+)
+INSTALL_SEC = 300
 
 
-def test_one_command_makes_a_bare_host_run_the_swarm(installation: Installation) -> None:
+@pytest.fixture
+def host(boot: Boot) -> Machine:
+    """A host as the installer left it, with the checkout to install from."""
+    machine = boot()
+    copy_checkout(machine.root / SOURCE)
+    machine.active(*UNITS)
+    return machine
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text that must be there."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def starts(host: Machine) -> dict[str, int]:
+    """How often each service was started."""
+    return {name: host.run("journalctl", "-u", unit(name)).count("Started ") for name in SERVICES}
+
+
+def test_one_command_makes_a_bare_host_run_the_swarm(installation: Installation, figure: Figure) -> None:
     """Python, Redis, environment, units, config: all comes, all runs, and the last lines say how to look at it."""
-    assert {name: installation.states[name] for name in UNITS} == dict.fromkeys(UNITS, "active")
+    figure(f"install.sh on a bare host, downloads at hand: {installation.seconds:.1f} s")
+    assert {name: installation.states.get(name) for name in UNITS} == dict.fromkeys(UNITS, "active")
     assert [line.strip() for line in installation.output.splitlines()[-3:]] == [
         "marketswarm status",
         "marketswarm alerts --follow",
         "journalctl -fu 'marketswarm@*'",
     ]
+
+
+def test_run_again_it_upgrades(host: Machine, figure: Figure) -> None:
+    """Edited config and data stay, the rest is new; each service restarts once, no bus does, nobody is missed."""
+    edit(host.root / SOURCE / "pyproject.toml", 'version = "0.1.0"', 'version = "0.1.1"')
+    edit(host.root / SOURCE / "etc/marketswarm.env", "#LOG_LEVEL", "# A new line.\n#LOG_LEVEL")
+    edit(host.root / SOURCE / "etc/truth.json", '"version": 1', '"version": 2')
+    edit(host.root / "etc/marketswarm/marketswarm.env", "#LOG_LEVEL=INFO", "LOG_LEVEL=DEBUG")
+    host.redis("SET", "mine", "kept")
+    buses = [host.pid(bus) for bus in BUSES]
+    before, processes = starts(host), pids(host)
+    host.systemctl("stop", unit("mesh"))
+    said = host.run(INSTALL, within_sec=INSTALL_SEC)
+    assert (
+        "/etc/marketswarm/marketswarm.env was edited and stays; this version's is beside it: marketswarm.env.new"
+        in said
+    )
+    assert "LOG_LEVEL=DEBUG" in (host.root / "etc/marketswarm/marketswarm.env").read_text()
+    assert "# A new line." in (host.root / "etc/marketswarm/marketswarm.env.new").read_text()
+    assert '"version": 2' in host.redis("GET", "truth:doc")
+    assert host.redis("GET", "mine") == "kept"
+    assert [host.pid(bus) for bus in BUSES] == buses
+    assert host.run("marketswarm", "--version").strip() == "marketswarm 0.1.1"
+    assert host.states(unit("mesh")) == ["inactive"], "what the operator stopped stays stopped"
+    host.systemctl("start", unit("mesh"))
+    assert all(processes[name] != pid for name, pid in pids(host).items())
+    assert starts(host) == {name: count + 1 for name, count in before.items()}
+    host.active(*UNITS)
+    assert host.alert_types() == []
+
+
+def test_cut_off_at_any_step_it_can_be_run_again(bare_host: Machine) -> None:
+    """Killed at each of its steps, with all that it had started; the next run ends with a swarm that runs."""
+    for step in ("installing", "making /opt", "getting", "laying"):
+        cut_off(bare_host, f"==> {step}")
+    said = bare_host.run(INSTALL, within_sec=INSTALL_SEC)
+    assert said.splitlines()[-4] == "MarketSwarm runs. Look at it:"
+    bare_host.active(*UNITS)
+
+
+def cut_off(host: Machine, step: str) -> None:
+    """Start the installer, and kill it and its children a moment after it says ``step``."""
+    host.run("systemd-run", "--quiet", "--unit=cut-off", "--collect", INSTALL)
+    eventually(lambda: step in host.journal("cut-off"), f"{step}", INSTALL_SEC)
+    host.run("sleep", "0.7")
+    host.tries("systemctl", "kill", "--signal=KILL", "cut-off")
+    for pid in host.tries("pgrep", "--full", "install.sh|apt-get|dpkg|pip wheel|marketswarm install").stdout.split():
+        host.tries("kill", "-KILL", pid)
+    eventually(lambda: host.tries("pgrep", "--full", "install.sh").stdout == "", "the installer is dead", 10)
+
+
+def test_a_port_that_somebody_holds_stops_it_with_two_ways_out(bare_host: Machine) -> None:
+    """Debian's own Redis was there before: it is named and left alone; the second way out is taken, and works."""
+    bare_host.run("apt-get", "-qq", "-y", "install", "--no-install-recommends", "redis-server")
+    bare_host.active("redis-server.service")
+    done = bare_host.tries(INSTALL)
+    assert done.returncode == 69
+    (line,) = done.stderr.splitlines()
+    pid = bare_host.pid("redis-server.service")
+    assert line.startswith("error: port 6379, which a bus needs, is held by redis-server.service")
+    assert f"(pid {pid}, redis-server)" in line
+    assert "systemctl disable --now redis-server.service" in line
+    assert "--system-port 6479" in line
+    assert bare_host.pid("redis-server.service") == pid
+    assert not (bare_host.root / "opt/marketswarm").exists()
+    bare_host.run(INSTALL, "--system-port", "6479", within_sec=INSTALL_SEC)
+    bare_host.active(*UNITS)
+    assert bare_host.pid("redis-server.service") == pid
+    assert bare_host.run("redis-cli", "-p", "6379", "EXISTS", "truth:doc") == "0\n"
+    assert bare_host.run("redis-cli", "-p", "6479", "EXISTS", "truth:doc") == "1\n"
+    status = bare_host.tries("marketswarm", "status")
+    assert "healer" in status.stdout, status.stderr
+    bare_host.run(INSTALL, within_sec=INSTALL_SEC)
+    bare_host.run("marketswarm", "uninstall")
+    assert bare_host.states("redis-server.service") == ["active"]
+
+
+def test_redis_that_it_brought_does_not_start(host: Machine) -> None:
+    """Neither now nor when the package is installed once more, which is what an upgrade of Debian does."""
+    host.run("apt-get", "-qq", "-y", "install", "--reinstall", "redis-server")
+    assert host.states("redis-server.service") == ["inactive"]
+    assert host.tries("systemctl", "is-enabled", "redis-server.service").stdout.strip() == "masked"
+
+
+def test_uninstalled_nothing_of_it_runs_and_config_and_data_stay(host: Machine) -> None:
+    """No unit, user, process or command; what was the operator's is there. Purged, nothing is."""
+    host.systemctl("enable", unit("new_svc"))
+    said = host.run("marketswarm", "uninstall")
+    assert "MarketSwarm is uninstalled" in said
+    assert host.tries("systemctl", "list-units", "--all", "--no-legend", "marketswarm*").stdout == ""
+    assert host.tries("systemctl", "list-unit-files", "--no-legend", "marketswarm*").stdout == ""
+    assert host.tries("pgrep", "-a", "redis-server|marketswarm").stdout == ""
+    assert "ms-" not in host.run("getent", "passwd")
+    left = set(host.run(*NO_TRACE.split()).splitlines())
+    assert left == {
+        "/etc/marketswarm",
+        "/etc/marketswarm/marketswarm.env",
+        "/var/lib/marketswarm",
+        "/var/lib/private/marketswarm",
+    }
+    assert host.tries("systemctl", "is-enabled", "redis-server.service").stdout.strip() == "disabled"
+    # Back again, over what stayed, and away for good.
+    host.run(INSTALL, within_sec=INSTALL_SEC)
+    host.active(*UNITS)
+    host.run("marketswarm", "uninstall", "--purge")
+    assert host.run(*NO_TRACE.split()) == ""
+
+
+def test_who_is_not_root_is_told_so(host: Machine) -> None:
+    """One line, exit code 77, and nothing is touched."""
+    for command in ((INSTALL,), ("/opt/marketswarm/bin/marketswarm", "install"), ("marketswarm", "uninstall")):
+        done = host.tries("setpriv", "--reuid=65534", "--clear-groups", *command)
+        assert (done.returncode, done.stderr) == (
+            77,
+            "error: a host's files are root's: run it with sudo"
+            + {INSTALL: "\n"}.get(command[0], ", or with --root DIR\n"),
+        )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--help"], 0, "Usage: packaging/install.sh"),
+        (["--sytem-port", "1"], 64, "--sytem-port: no such option"),
+        (["--system-port", "x"], 64, "--system-port: needs a port number"),
+        (["/nowhere.whl"], 66, "/nowhere.whl: no such file"),
+    ],
+)
+def test_a_wrong_word_changes_nothing(host: Machine, words: list[str], code: int, says: str) -> None:
+    """Each is one line that says what to do."""
+    done = host.tries(INSTALL, *words)
+    assert done.returncode == code
+    assert says in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == (1 if code else 0)

@@ -233,3 +233,24 @@ def test_the_process_environment_is_read_when_none_is_given(monkeypatch: pytest.
     copy = settings.inherited()
     copy["ALERT_CHANNEL"] = "changed"
     assert settings.load().alert_channel == "from-the-process"
+
+
+def test_the_hosts_file_stands_behind_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command typed on a host finds the buses of its units; who names a bus is not second-guessed."""
+    file = tmp_path / "marketswarm.env"
+    file.write_text("# buses\n ; old\nSYSTEM_REDIS_URL = 'redis://127.0.0.1:6479'\nLOG_LEVEL=DEBUG\nnonsense\n")
+    monkeypatch.setattr(names, "ENV_FILE", str(file))
+    for name in ("SYSTEM_REDIS_URL", "MARKET_REDIS_URL", "REDIS_URL", "TRUTH_REDIS_URL", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    found = settings.load()
+    assert (found.address("system-redis").port, found.log_level) == (6479, "DEBUG")
+    monkeypatch.setenv("LOG_LEVEL", "ERROR")
+    assert settings.load().log_level == "ERROR"
+    monkeypatch.setenv("MARKET_REDIS_URL", "redis://127.0.0.1:7000")
+    assert settings.load().address("system-redis").port == 6379
+
+
+def test_a_hosts_file_that_is_not_there_says_nothing(tmp_path: Path) -> None:
+    """Nor does one that is no text."""
+    (tmp_path / "binary").write_bytes(b"\xff\xfe=1")
+    assert settings.read_env_file(tmp_path / "missing") == settings.read_env_file(tmp_path / "binary") == {}
