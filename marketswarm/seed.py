@@ -1,7 +1,6 @@
 """The bootstrap: puts the truth on every bus and makes sure that it is there."""
 
 import asyncio
-import hashlib
 import json
 import random
 import time
@@ -14,7 +13,7 @@ from marketswarm.difference import differences
 from marketswarm.errors import BadEnvironmentError, BusRefusedError, BusUnreachableError, NoTruthFileError
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
-from marketswarm.truth import Truth, parse
+from marketswarm.truth import Truth, digest, parse, short
 
 SAY_EVERY_SEC = 5.0
 CLIENT_NAME = "marketswarm:seed"
@@ -49,13 +48,13 @@ async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> 
     BusUnreachableError after ``wait_sec``, BusRefusedError.
     """
     truth = parse(raw)
-    sha256 = hashlib.sha256(raw).hexdigest()
+    sha256 = digest(raw)
     buses = _buses(truth, settings)
     try:
         await _wait_for(buses, wait_sec, say)
         changed = [await _put(bus, settings.truth_key, raw, sha256, say) for bus in buses]
         if any(changed):
-            say("services that run now keep their truth until they are started again")
+            say("services that run follow it by themselves, within seconds")
     finally:
         await _close(buses)
 
@@ -132,12 +131,11 @@ async def _wait_for(buses: list[Bus], wait_sec: float, say: Say) -> None:
 async def _put(bus: Bus, key: str, raw: bytes, sha256: str, say: Say) -> bool:
     """Write the document unless it is there; returns whether it was written."""
     wanted = StoredTruth(raw, sha256)
-    short = sha256[:12]
     if await bus.truth(key) == wanted:
-        say(f"{bus.name}: {key} is already {short}, unchanged")
+        say(f"{bus.name}: {key} is already {short(sha256)}, unchanged")
         return False
     await bus.put_truth(key, raw, sha256)
     if await bus.truth(key) != wanted:
         raise BusRefusedError(f"{bus.name} at {bus.address}: {key} reads back otherwise than written; who else writes?")
-    say(f"{bus.name}: {key} is now {short}")
+    say(f"{bus.name}: {key} is now {short(sha256)}")
     return True
