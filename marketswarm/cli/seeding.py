@@ -28,8 +28,10 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool) -> None
     """Put the truth document on every bus, and make sure that it is there.
 
     Validates the document, waits for the buses, writes document and SHA-256 in one transaction, reads them back. Run
-    again, it changes nothing. Exit codes are sysexits(3): 65 bad truth, 66 no file, 69 a bus does not answer, 77 a
-    bus refuses; nothing was written after 65, 66 and 69.
+    again, it changes nothing. Services that run follow a new document by themselves, within seconds.
+
+    Exit codes are sysexits(3): 65 bad truth, 66 no file, 69 a bus does not answer, 77 a bus refuses; nothing was
+    written after 65, 66 and 69.
     """
     from marketswarm import seed as seeding
     from marketswarm import settings
