@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Final
 
 from marketswarm import log, names
 from marketswarm.bus import Bus
@@ -19,6 +20,8 @@ _CODES = {
     "77": "a bus refuses",
     "78": "a setting cannot be used",
 }
+FINAL: Final = {"marketswarm@": ("77", "78"), "marketswarm-redis@": ("1",)}
+"""The exit codes after which systemd gives a unit up that it would restart: RestartPreventExitStatus= of the units."""
 _log = logging.getLogger(__name__)
 
 
@@ -33,11 +36,21 @@ def reason(unit: str, result: str | None, exit_status: str | None) -> str:
     return f"{what}, and systemd does not start it again; see journalctl -u {unit}"
 
 
+def is_final(unit: str, result: str | None, exit_status: str | None) -> bool:
+    """Whether systemd has given the unit up, and for a reason of its own.
+
+    From systemd 254 on OnFailure= comes with each crash, before the restart; and on all versions with "success" for a
+    unit that was not started because another one had failed.
+    """
+    codes = next((codes for prefix, codes in FINAL.items() if unit.startswith(prefix)), None)
+    return result != "success" and (codes is None or (result == "exit-code" and exit_status in codes))
+
+
 async def tell(unit: str, settings: Settings) -> None:
     """Log the alert, and put it on the buses as far as they answer; it was healer's to do, which may be down."""
     log.configure(settings.log_level, settings.journal_stream)
-    if settings.failed_result == "success":
-        _log.info("%s was not started because something that it needs has failed, which is told by itself", unit)
+    if not is_final(unit, settings.failed_result, settings.failed_exit_status):
+        _log.debug("%s: nothing to tell", unit)
         return
     alert = UnitFailed(unit, reason(unit, settings.failed_result, settings.failed_exit_status), int(time.time()))
     announce(alert)

@@ -6,6 +6,7 @@ A heap holds at most one entry a service, which is looked at again only when it 
 
 import heapq
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -75,6 +76,22 @@ class Detector:
         watched = self._watched[service]
         watched.heard = -math.inf  # its last beat was heard by another process: any lease may be a later one
         self._move(watched, State.MISSED)
+
+    def known(self) -> dict[str, tuple[State, float]]:
+        """The state of each service, and when it was last heard: what another detector can go on with."""
+        return {service: (watched.state, watched.heard) for service, watched in self._watched.items()}
+
+    def inherit(self, known: Mapping[str, tuple[State, float]]) -> None:
+        """Take over, from before a change of what is watched, what was known of the services that still are.
+
+        Their last beat counts on; nobody's deadline comes earlier than the warm-up that began with ``watch``.
+        """
+        for service in known.keys() & self._watched.keys():
+            watched = self._watched[service]
+            state, watched.heard = known[service]
+            if state is State.ALIVE:
+                watched.deadline = max(watched.deadline, watched.heard + watched.timeout_sec)
+            self._move(watched, state)
 
     def beat(self, service: str, at: float, now: float) -> Transition | None:
         """Take in a sign of life that arrived at ``at``; older than what is known, it changes nothing."""

@@ -1,4 +1,4 @@
-"""How often to try and how often to say: backoff with jitter, and a rate limit. Pure: time and chance are passed in."""
+"""How often to try and how often to say: backoff, a rate limit, a grace. Pure: time and chance are passed in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,3 +43,37 @@ class RateLimit:
             return 0
         self._next[key] = now + self.period_sec
         return self._held.pop(key, 0) + 1
+
+
+@dataclass(slots=True)
+class Grace:
+    """Decides when something wrong is told: once it has lasted ``grace_sec``, and once until it was right again.
+
+    A reason that changes after it was told is told again when it, too, has lasted. Of a thing that cannot be looked at
+    nothing is known: what was told stays told, and what was not yet begins anew.
+    """
+
+    grace_sec: float
+    _reasons: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
+    """What is wrong with each thing, and since when."""
+    _told: dict[str, str] = field(default_factory=dict, init=False)
+
+    def wrong(self, what: str, reason: str, now: float) -> bool:
+        """Take in that it is wrong; whether to tell so now."""
+        known, since = self._reasons.get(what, (reason, now))
+        if known != reason and what in self._told:
+            since = now
+        self._reasons[what] = (reason, since)
+        if self._told.get(what) == reason or now - since < self.grace_sec:
+            return False
+        self._told[what] = reason
+        return True
+
+    def right(self, what: str) -> bool:
+        """Take in that it is right; whether to tell so, since the opposite was told."""
+        self._reasons.pop(what, None)
+        return self._told.pop(what, None) is not None
+
+    def unknown(self, what: str) -> None:
+        """Take in that it cannot be looked at."""
+        self._reasons.pop(what, None)

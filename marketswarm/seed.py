@@ -1,32 +1,33 @@
 """The bootstrap: puts the truth on every bus and makes sure that it is there."""
 
 import asyncio
-import hashlib
+import functools
 import json
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from marketswarm import names
 from marketswarm.bus import Bus, StoredTruth, connect
 from marketswarm.difference import differences
 from marketswarm.errors import (
     BadEnvironmentError,
-    BadTruthError,
     BusRefusedError,
     BusUnreachableError,
     NoTruthFileError,
 )
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
-from marketswarm.truth import Truth, parse
+from marketswarm.truth import Truth, digest, examine, parse, short
 
 SAY_EVERY_SEC = 5.0
 SAY_SELDOM_SEC = 300.0
 CLIENT_NAME = "marketswarm:seed"
 Say = Callable[[str], None]
+_T = TypeVar("_T")
 
 
 def find_file(given: Path | None) -> Path:
@@ -62,9 +63,12 @@ async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> 
         began = time.monotonic()
         for bus in buses:
             await _wait_for(bus, began, wait_sec, say)
-        changed = [await _put(bus, settings.truth_key, wanted, say) for bus in buses]
+        changed = [
+            await _patiently(functools.partial(_put, bus, settings.truth_key, wanted, say), began + wait_sec)
+            for bus in buses
+        ]
         if any(changed):
-            say("services that run now keep their truth until they are started again")
+            say("services that run follow it by themselves, within seconds")
     finally:
         await _close(buses)
 
@@ -79,11 +83,12 @@ async def restore(read: Callable[[], bytes], settings: Settings, *, wait_sec: fl
     buses = list(
         connect({bus: settings.address(bus) for bus in names.DEFAULT_BUS_URLS}, client_name=CLIENT_NAME).values()
     )
-    try:
-        began = time.monotonic()
+    began = time.monotonic()
+
+    async def once() -> None:
         present = [bus for bus in buses if await _comes(bus, began, wait_sec, say)]
         held = {bus: await bus.truth(settings.truth_key) for bus in present}
-        good = [found for found in held.values() if found is not None and _is_good(found)]
+        good = [found for found in held.values() if found is not None and examine(found.raw, found.sha256).whole]
         wanted = good[0] if good else _sealed(read())
         for bus, found in held.items():
             if found in good:
@@ -91,6 +96,9 @@ async def restore(read: Callable[[], bytes], settings: Settings, *, wait_sec: fl
                 say(f"{bus.name}: has its {settings.truth_key}{state}")
             else:
                 await _put(bus, settings.truth_key, wanted, say)
+
+    try:
+        await _patiently(once, began + wait_sec)
     finally:
         await _close(buses)
 
@@ -148,15 +156,7 @@ async def _close(buses: list[Bus]) -> None:
 def _sealed(raw: bytes) -> StoredTruth:
     """Check a document and put its hash beside it. Raises BadTruthError."""
     parse(raw)
-    return StoredTruth(raw, hashlib.sha256(raw).hexdigest())
-
-
-def _is_good(found: StoredTruth) -> bool:
-    """Whether it is a truth that marketswarm-seed wrote, and nobody changed."""
-    try:
-        return found == _sealed(found.raw)
-    except BadTruthError:
-        return False
+    return StoredTruth(raw, digest(raw))
 
 
 async def _comes(bus: Bus, began: float, wait_sec: float, say: Say) -> bool:
@@ -190,14 +190,26 @@ async def _wait_for(bus: Bus, began: float, wait_sec: float, say: Say) -> None:
             return
 
 
+async def _patiently(call: Callable[[], Awaitable[_T]], until: float) -> _T:
+    """Call again where a bus goes away meanwhile, until a point of the monotonic clock."""
+    backoff = Backoff(random.random)
+    while True:
+        try:
+            return await call()
+        except BusUnreachableError:
+            if time.monotonic() >= until:
+                raise
+            await asyncio.sleep(backoff.next_sec())
+
+
 async def _put(bus: Bus, key: str, wanted: StoredTruth, say: Say) -> bool:
     """Write the document unless it is there; returns whether it was written."""
-    short = str(wanted.sha256)[:12]
+    sha256 = str(wanted.sha256)
     if await bus.truth(key) == wanted:
-        say(f"{bus.name}: {key} is already {short}, unchanged")
+        say(f"{bus.name}: {key} is already {short(sha256)}, unchanged")
         return False
-    await bus.put_truth(key, wanted.raw, str(wanted.sha256))
+    await bus.put_truth(key, wanted.raw, sha256)
     if await bus.truth(key) != wanted:
         raise BusRefusedError(f"{bus.name} at {bus.address}: {key} reads back otherwise than written; who else writes?")
-    say(f"{bus.name}: {key} is now {short}")
+    say(f"{bus.name}: {key} is now {short(sha256)}")
     return True

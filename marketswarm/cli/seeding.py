@@ -27,7 +27,8 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool, restore
     """Put the truth document on every bus, and make sure that it is there.
 
     Validates the document, waits for the buses, writes document and SHA-256 in one transaction, reads them back. Run
-    again, it changes nothing. With --restore the file counts only where no bus holds a good document.
+    again, it changes nothing. Services that run follow a new document by themselves, within seconds. With --restore the
+    file counts only where no bus holds a good document.
 
     \b
     Examples:

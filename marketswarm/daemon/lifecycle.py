@@ -1,39 +1,47 @@
-"""A service from its start to its end: signals, READY, heartbeat, watchdog, cleanup."""
+"""One life of a service, on one truth: its work, heartbeat, READY, watchdog, cleanup."""
 
 import asyncio
-import contextlib
 import logging
 import os
-import random
-import signal
-import socket
 from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
 
-from marketswarm import names
 from marketswarm.bus import Bus
-from marketswarm.clock import Clock, SystemClock
-from marketswarm.daemon.position import Loaded, find_truth
+from marketswarm.clock import Clock
+from marketswarm.daemon.following import Follower
+from marketswarm.daemon.position import concern, own_position
 from marketswarm.daemon.progress import Progress, Watch
-from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError, StalledError
-from marketswarm.messages import Heartbeat, encode
-from marketswarm.pacing import Backoff
+from marketswarm.daemon.pulse import Pulse
+from marketswarm.errors import StalledError
 from marketswarm.sd import Manager, watchdog_period_sec
 from marketswarm.settings import Settings
-from marketswarm.truth import Position, Truth
+from marketswarm.truth import Loaded, Truth, short
 
-STOP_SEC = 1.5
 IDLE_PACE_SEC = 1.0
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Daemon:
     """What a service's work is given: its truth and position, its buses, and the means to say how it is doing.
 
+    One Daemon is one life on one truth. Where a new truth concerns the work, the work is cancelled and begun anew with
+    the next Daemon, in the same process.
+
     The work calls ``started`` once it truly works, and ``progress.mark`` at least every ``pace_sec`` from then on; the
     heartbeat stops where the marks stop.
     """
 
-    def __init__(self, name: str, settings: Settings, loaded: Loaded, manager: Manager, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        loaded: Loaded,
+        manager: Manager,
+        clock: Clock,
+        *,
+        follower: Follower | None = None,
+    ) -> None:
         self.name = name
         self.settings = settings
         self.clock = clock
@@ -41,10 +49,24 @@ class Daemon:
         self.position = own_position(name, loaded.truth, settings)
         self.progress = Progress()
         self.pace_sec = min(IDLE_PACE_SEC, self.position.interval_sec / 4)
-        self._truth_sha256 = loaded.sha256
+        self.follower = follower
+        """Who looks at the truth on the buses while the service lives, if anybody does."""
         self._manager = manager
+        self._pulse = Pulse(name, loaded.sha256, clock)
+        self._kept: dict[type, object] = {}
         self._buses: dict[str, Bus] = {}
         self._started = asyncio.Event()
+
+    def moved(self, loaded: Loaded) -> "Daemon":
+        """Go on in the same process with another truth: a new life for the work, with the pulse of the old one."""
+        new = Daemon(self.name, self.settings, loaded, self._manager, self.clock, follower=self.follower)
+        new._pulse, new._kept = self._pulse, self._kept
+        new._pulse.truth = loaded.sha256
+        return new
+
+    def keep(self, kind: type[_T]) -> _T:
+        """Return this process's one object of a kind, made at first: what the work knows beyond one truth."""
+        return cast("_T", self._kept.setdefault(kind, kind()))
 
     def bus(self, name: str) -> Bus:
         """Return the connection to a bus of the truth; it is closed when the service ends."""
@@ -68,16 +90,25 @@ class Daemon:
             self.progress.mark()
             await asyncio.sleep(self.pace_sec)
 
-    async def live(self, work: "Work") -> None:
-        """Work, beat and feed the watchdog until cancelled. Work that ends by itself is an error."""
+    async def live(self, work: "Work") -> Loaded:
+        """Work, beat and feed the watchdog until cancelled, or until there is a new truth that concerns the work.
+
+        Returns that truth. Work that ends by itself is an error.
+        """
+        found: list[Loaded] = []
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._work(work))
                 group.create_task(self._beat())
                 group.create_task(self._feed_watchdog())
+                if self.follower:
+                    group.create_task(self._follow(self.follower))
+        except* _Moved as moves:
+            found = [move.loaded for move in moves.exceptions if isinstance(move, _Moved)]
         finally:
             for bus in self._buses.values():
                 await bus.close()
+        return found[0]
 
     async def _work(self, work: "Work") -> None:
         await work(self)
@@ -86,12 +117,12 @@ class Daemon:
     async def _beat(self) -> None:
         await self._started.wait()
         watch = self.progress.watch()
-        pulse = _Pulse(self, self._truth_sha256)
         while True:
             await self._progress_on(watch)
             began = self.clock.monotonic()
-            await pulse.send()
-            if pulse.count == 1:
+            ready = self._pulse.heard
+            await self._pulse.send(self.bus(self.position.bus), self.position)
+            if not ready:
                 self._manager.ready()
                 _log.info("%s: ready, beats every %g s", self.name, self.position.interval_sec)
             await asyncio.sleep(max(0.0, began + self.position.interval_sec - self.clock.monotonic()))
@@ -119,104 +150,23 @@ class Daemon:
                 self._manager.alive()
             await asyncio.sleep(min(period_sec, 2 * self.pace_sec))
 
-
-class _Pulse:
-    """Sends one service's beats; keeps trying while the bus is away."""
-
-    def __init__(self, daemon: Daemon, truth_sha256: str) -> None:
-        self.count = 0
-        self._daemon = daemon
-        self._boot = os.urandom(8).hex()
-        self._host = socket.gethostname()
-        self._truth = truth_sha256
-        self._refusal = ""
-
-    async def send(self) -> None:
-        """Send the next beat, however long it takes."""
-        at = self._daemon.position
-        bus = self._daemon.bus(at.bus)
-        backoff = Backoff(random.random)
+    async def _follow(self, follower: Follower) -> None:
+        """Take in each new truth; raises _Moved with the first that concerns the work."""
+        concerned = concern(self.name, self.truth, self.settings)
         while True:
-            try:
-                await bus.beat(at.service, at.channel, self._payload(), max(1, round(at.timeout_sec * 1000)))
-            except (BusUnreachableError, BusRefusedError) as error:
-                if isinstance(error, BusRefusedError) and str(error) != self._refusal:
-                    self._refusal = str(error)
-                    _log.error("%s", error)
-                await asyncio.sleep(backoff.next_sec())
-            else:
-                self._refusal = ""
-                self.count += 1
-                return
+            loaded = await follower.news()
+            if concern(self.name, loaded.truth, self.settings) != concerned:
+                raise _Moved(loaded)
+            self._pulse.truth = loaded.sha256
+            _log.info("%s: follows the truth %s now; its work goes on", self.name, short(loaded.sha256))
 
-    def _payload(self) -> bytes:
-        beat = Heartbeat(
-            svc=self._daemon.name,
-            i=self.count + 1,
-            ts=round(self._daemon.clock.wall(), 3),
-            boot=self._boot,
-            host=self._host,
-            pid=os.getpid(),
-            truth=self._truth,
-        )
-        return encode(beat)
+
+class _Moved(Exception):  # noqa: N818 - no error, but the end of a life
+    """A new truth gives the work another position."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__()
+        self.loaded = loaded
 
 
 Work = Callable[[Daemon], Awaitable[None]]
-
-
-def own_position(name: str, truth: Truth, settings: Settings) -> Position:
-    """Where a service beats: truth, with healer's own variables over it."""
-    position = truth.position(name, default_timeout_sec=settings.default_timeout_sec)
-    if name != names.HEALER:
-        return position
-    interval_sec = settings.healer_interval_sec or position.interval_sec
-    stated = truth.services[name].heartbeat.timeout_sec if name in truth.services else None
-    return Position(
-        service=name,
-        bus=position.bus,
-        channel=settings.healer_channel or position.channel,
-        interval_sec=interval_sec,
-        timeout_sec=settings.sentinel_timeout_sec or stated or 3 * interval_sec,
-    )
-
-
-async def run(name: str, work: Work, settings: Settings) -> None:
-    """Run a service until SIGTERM or SIGINT. Raises a MarketSwarmError for what a person has to mend."""
-    manager = Manager(present=settings.notify_socket is not None)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    life = asyncio.create_task(_live(name, work, settings, manager))
-    asked = asyncio.create_task(stop.wait())
-    await asyncio.wait({life, asked}, return_when=asyncio.FIRST_COMPLETED)
-    if life.done():
-        asked.cancel()
-        _raise_first(life)
-    manager.stopping()
-    _log.info("%s: stopping", name)
-    life.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.wait({life}, timeout=STOP_SEC)
-
-
-async def _live(name: str, work: Work, settings: Settings, manager: Manager) -> None:
-    manager.status("waiting for the truth")
-    loaded = await find_truth(settings, f"marketswarm:{name}")
-    if name not in loaded.truth.services:
-        _log.warning("%s is not in the truth: using the defaults; add services.%s and run marketswarm-seed", name, name)
-    daemon = Daemon(name, settings, loaded, manager, SystemClock())
-    manager.status("starting")
-    await daemon.live(work)
-
-
-def _raise_first(life: asyncio.Task[None]) -> None:
-    """Raise what ended the service; a person's mistake comes out of its exception group bare."""
-    error = life.exception()
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, MarketSwarmError):
-        raise error from None
-    if error is not None:
-        raise error

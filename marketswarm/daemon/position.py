@@ -1,82 +1,63 @@
-"""Where a service stands: its truth, fetched from a bus and waited for while it is not there."""
+"""Where a service stands by the truth, and what of the truth its work depends on."""
 
-import asyncio
-import hashlib
-import logging
-import random
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from marketswarm import names
-from marketswarm.address import Address
-from marketswarm.bus import Bus, StoredTruth
-from marketswarm.errors import BadTruthError, BusUnreachableError
-from marketswarm.pacing import Backoff
+from marketswarm.errors import BadEnvironmentError
 from marketswarm.settings import Settings
-from marketswarm.truth import Truth, parse, warnings
-
-WAIT_CAP_SEC = 2.0
-_log = logging.getLogger(__name__)
+from marketswarm.truth import Position, Truth
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A truth that holds, and the SHA-256 of its bytes."""
+def own_position(name: str, truth: Truth, settings: Settings) -> Position:
+    """Where a service beats: truth, with healer's own variables over it."""
+    position = truth.position(name, default_timeout_sec=settings.default_timeout_sec)
+    if name != names.HEALER:
+        return position
+    interval_sec = settings.healer_interval_sec or position.interval_sec
+    stated = truth.services[name].heartbeat.timeout_sec if name in truth.services else None
+    return Position(
+        service=name,
+        bus=position.bus,
+        channel=settings.healer_channel or position.channel,
+        interval_sec=interval_sec,
+        timeout_sec=settings.sentinel_timeout_sec or stated or 3 * interval_sec,
+    )
 
-    truth: Truth
-    sha256: str
+
+def watched_by(name: str, truth: Truth, settings: Settings) -> tuple[Position, ...]:
+    """Whom a service watches: healer whom truth tells it to, sentinel healer, any other nobody."""
+    if name == names.HEALER:
+        return truth.watched(default_timeout_sec=settings.default_timeout_sec)
+    if name == names.SENTINEL:
+        return (own_position(names.HEALER, truth, settings),)
+    return ()
 
 
-def sources(settings: Settings) -> dict[str, Address]:
-    """The buses to ask for the truth, in order: TRUTH_REDIS_URL alone, else system-redis and then market-redis."""
-    if settings.truth_address:
-        return {names.ENV_TRUTH_REDIS_URL: settings.truth_address}
-    buses = [settings.truth_bus] if settings.truth_bus else list(names.DEFAULT_BUS_URLS)
-    return {bus: settings.address(bus) for bus in buses}
+def check_timeouts(targets: Iterable[Position]) -> None:
+    """Refuse what would alarm at a healthy service; a timeout that truth states was refused with the truth.
 
-
-async def find_truth(settings: Settings, client_name: str) -> Loaded:
-    """Wait until a bus has the truth, and read it.
-
-    Raises BadTruthError for a document that cannot be used, BusRefusedError where the bus says no.
+    Raises BadEnvironmentError.
     """
-    buses = [Bus(name, address, client_name=client_name) for name, address in sources(settings).items()]
-    backoff = Backoff(random.random, cap_sec=WAIT_CAP_SEC)
-    told = False
-    try:
-        while True:
-            answers = [await _ask(bus, settings.truth_key) for bus in buses]
-            for bus, stored in zip(buses, answers, strict=True):
-                if isinstance(stored, StoredTruth):
-                    return _check(bus, stored, settings.truth_key)
-            empty = [bus for bus, answer in zip(buses, answers, strict=True) if answer is None]
-            if empty and not told:
-                told = True
-                _log.warning("no %s on %s yet; waiting for marketswarm-seed", settings.truth_key, _list(empty))
-            await asyncio.sleep(backoff.next_sec())
-    finally:
-        for bus in buses:
-            await bus.close()
+    for target in targets:
+        if target.timeout_sec <= target.interval_sec:
+            variable = (
+                names.ENV_SENTINEL_TIMEOUT_SEC if target.service == names.HEALER else names.ENV_DEFAULT_TIMEOUT_SEC
+            )
+            raise BadEnvironmentError(
+                f"{variable}: must be > {target.interval_sec:g}, the interval_sec of {target.service}, "
+                f"is {target.timeout_sec:g}"
+            )
 
 
-async def _ask(bus: Bus, key: str) -> StoredTruth | BusUnreachableError | None:
-    try:
-        return await bus.truth(key)
-    except BusUnreachableError as error:
-        return error  # the bus has logged it
+def concern(name: str, truth: Truth, settings: Settings) -> tuple[object, ...]:
+    """What of a truth concerns a service: where two truths agree in it, the work goes on over the change.
 
-
-def _check(bus: Bus, stored: StoredTruth, key: str) -> Loaded:
-    sha256 = hashlib.sha256(stored.raw).hexdigest()
-    if stored.sha256 != sha256:
-        _log.warning("%s on %s was not written by marketswarm-seed: its hash differs; seed again", key, bus.name)
-    try:
-        truth = parse(stored.raw)
-    except BadTruthError as error:
-        raise BadTruthError([f"{key} on {bus.name}: {fault}" for fault in error.faults]) from None
-    for warning in warnings(truth):
-        _log.debug("%s: %s", key, warning)
-    return Loaded(truth, sha256)
-
-
-def _list(buses: list[Bus]) -> str:
-    return " or ".join(f"{bus.name} ({bus.address})" for bus in buses)
+    For every service its position, its section and the buses; for the watchers also whom they watch and where alerts
+    go.
+    """
+    urls = truth.bus_urls()
+    buses = {bus: settings.address(bus, urls) for bus in urls}
+    own = (own_position(name, truth, settings), truth.services.get(name), buses)
+    if name in (names.HEALER, names.SENTINEL):
+        return (*own, watched_by(name, truth, settings), truth.alerts_to(settings.alert_channel))
+    return own

@@ -8,8 +8,7 @@ from marketswarm.services.watching import Words, watch
 
 async def work(daemon: Daemon) -> None:
     """Watch what healer's ``subscribe_to`` names."""
-    positions = daemon.truth.watched(default_timeout_sec=daemon.settings.default_timeout_sec)
-    await watch(daemon, positions, Words(_miss, _ok, announces_buses=True))
+    await watch(daemon, Words(_miss, _ok, announces_buses=True))
 
 
 def _miss(found: Transition, ts: int) -> HeartbeatMiss:

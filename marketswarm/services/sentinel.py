@@ -1,7 +1,6 @@
 """The watchdog's watchdog: healer with a single target, healer itself, and words of its own."""
 
-from marketswarm import names
-from marketswarm.daemon import Daemon, own_position
+from marketswarm.daemon import Daemon
 from marketswarm.liveness import Transition
 from marketswarm.messages import HealerMiss, HealerOk
 from marketswarm.services.watching import Words, watch
@@ -9,8 +8,7 @@ from marketswarm.services.watching import Words, watch
 
 async def work(daemon: Daemon) -> None:
     """Watch healer."""
-    healer = own_position(names.HEALER, daemon.truth, daemon.settings)
-    await watch(daemon, [healer], Words(_miss, _ok, announces_buses=False))
+    await watch(daemon, Words(_miss, _ok, announces_buses=False))
 
 
 def _miss(found: Transition, ts: int) -> HealerMiss:

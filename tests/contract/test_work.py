@@ -10,9 +10,9 @@ from testkit import INTERVAL_SEC, Swarm, listening, watching
 from marketswarm import settings, truth
 from marketswarm.clock import SystemClock
 from marketswarm.daemon import Daemon, Work
-from marketswarm.daemon.position import Loaded
 from marketswarm.errors import StalledError
 from marketswarm.sd import Manager
+from marketswarm.truth import Loaded
 
 
 def live(swarm: Swarm, work: Work, seconds: float) -> None:

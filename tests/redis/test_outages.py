@@ -11,6 +11,9 @@ import pytest
 import redis
 from testkit import INTERVAL_SEC, TIMEOUT_SEC, RealServer, Swarm, beating, eventually, free_port, truth, watching
 
+from marketswarm.services.watching.watcher import DRIFT_GRACE_SEC
+from marketswarm.truth import digest
+
 HANG_SEC = 5.0
 
 
@@ -47,6 +50,57 @@ def test_a_killed_bus_alarms_nobody_and_everyone_is_back(swarm: Swarm, system: R
     assert worker.log.count("does not answer") == worker.log.count("answers again") == 1
     assert sentinel.log.count("cannot be heard") == sentinel.log.count("heard again") == 1
     assert healer.log.count("bus_lost") == healer.log.count("bus_ok") == 1
+
+
+def test_a_bus_that_stays_without_truth_is_announced_once_and_alarms_nobody_else(
+    swarm: Swarm, system: RealServer
+) -> None:
+    """Wiped and not seeded again: everyone keeps the last good truth, and healer says after a grace what is missing."""
+    swarm.seed(watching("rss_agg"))
+    worker, healer = swarm.start("rss_agg").ready(), swarm.start("healer").ready()
+    swarm.until("rss_agg", "heartbeat_ok")
+    system.kill()
+    system.start()
+    back = time.monotonic()
+    eventually(lambda: "truth_drift" in system.alert_types(), "a truth_drift", within_sec=2 * DRIFT_GRACE_SEC)
+    assert time.monotonic() - back >= DRIFT_GRACE_SEC
+    drift = system.alerts()[-1]
+    assert list(drift) == ["type", "bus", "reason", "ts"]
+    assert drift["bus"] == "system-redis"
+    assert drift["reason"] == "holds no truth:doc; run marketswarm-seed"
+    reseed(swarm)
+    healer.logs("truth_drift of system-redis is over")
+    assert swarm.system.alert_types().count("truth_drift") == 1
+    assert set(system.alert_types()) <= {"bus_lost", "bus_ok", "truth_drift"}
+    for service in (healer, worker):
+        assert not service.ended()
+        assert "its work begins anew" not in service.log
+
+
+def test_a_lost_bus_over_a_change_of_truth_is_lost_once(swarm: Swarm) -> None:
+    """The next life of healer knows that it was announced, and announces its end."""
+    assert isinstance(swarm.market, RealServer)
+    on_market = {"heartbeat": {"interval_sec": INTERVAL_SEC, "redis_url": "redis://market-redis:6379"}}
+    document = watching("rss_agg", mesh=on_market)
+    points = document["services"]["healer"]["access_points"]["subscribe_to"]
+    points.append({"bus": "market-redis", "key": "mesh:heartbeat"})
+    swarm.seed(document)
+    for name in ("rss_agg", "mesh"):
+        swarm.start(name).ready()
+    healer = swarm.start("healer", TRUTH_REDIS_URL="redis://system-redis").ready()
+    swarm.until("mesh", "heartbeat_ok")
+    swarm.market.kill()
+    eventually(lambda: swarm.system.alert_types() == ["bus_lost"], "bus_lost of market-redis")
+    points.append({"bus": "system-redis", "key": "massive:heartbeat"})
+    raw = json.dumps(document).encode()
+    swarm.system.client.mset({"truth:doc": raw, "truth:sha256": digest(raw)})
+    healer.logs("its work begins anew")
+    swarm.until("massive", "heartbeat_miss")
+    swarm.market.start()
+    eventually(lambda: swarm.system.alert_types()[-1] == "bus_ok", "bus_ok of market-redis")
+    time.sleep(TIMEOUT_SEC)
+    assert swarm.system.alert_types() == ["bus_lost", "heartbeat_miss", "bus_ok"]
+    assert swarm.system.alerts()[-1]["lost_sec"] > TIMEOUT_SEC / 2
 
 
 def test_a_hung_bus_alarms_nobody(swarm: Swarm, system: RealServer) -> None:

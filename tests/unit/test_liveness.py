@@ -294,6 +294,62 @@ def test_services_are_judged_apart() -> None:
     assert detector.counts == {State.UNSEEN: 0, State.ALIVE: 1, State.MISSED: 2}
 
 
+def heir(former: Detector, now: float, *services: str, timeout_sec: float = TIMEOUT_SEC) -> Detector:
+    """Make the detector that goes on from another after a change of truth, on a subscription that stands again."""
+    detector = Detector()
+    detector.freeze()
+    for service in services or ("a",):
+        detector.watch(service, INTERVAL_SEC, timeout_sec, now)
+    detector.inherit(former.known())
+    detector.thaw(now)
+    return detector
+
+
+def test_a_service_that_is_watched_on_keeps_its_last_beat_and_gets_a_warmup() -> None:
+    """Nobody is heard while the subscription changes, so nobody is judged before a warm-up; lateness counts through."""
+    detector = heir(silent_since(5), 20)
+    assert detector.counts[State.ALIVE] == 1
+    assert detector.beat("a", 5, 21) is None, "no first beat again"
+    assert judged(detector, 20 + WARMUP_SEC - HAIR_SEC) == []
+    assert judged(detector, 20 + WARMUP_SEC) == [
+        Transition("a", State.ALIVE, State.MISSED, 15 + WARMUP_SEC, TIMEOUT_SEC)
+    ]
+
+
+def test_a_beat_just_before_the_change_counts_for_a_whole_timeout() -> None:
+    """The warm-up never shortens it."""
+    detector = heir(silent_since(20), 20)
+    assert judged(detector, 50 - HAIR_SEC) == []
+    assert len(judged(detector, 50)) == 1
+
+
+def test_a_new_timeout_counts_from_the_old_beat() -> None:
+    """The change of truth says how long to wait, not since when."""
+    detector = heir(silent_since(20), 20, timeout_sec=100)
+    assert judged(detector, 120 - HAIR_SEC) == []
+    assert judged(detector, 120)[0].timeout_sec == 100
+
+
+def test_an_outage_over_a_change_of_truth_is_one_miss_and_one_recovery() -> None:
+    """What was told before is not told again, and its end is."""
+    detector = heir(missed_at(36), 40)
+    assert [judged(detector, now) for now in (40, 70, 1000)] == [[], [], []]
+    assert detector.beat("a", 1001, 1001) == Transition("a", State.MISSED, State.ALIVE, 0, TIMEOUT_SEC)
+
+
+def test_who_comes_and_who_goes_with_a_new_truth() -> None:
+    """A new service has its warm-up from then on; one that is gone is judged no more."""
+    detector = heir(silent_since(5), 20, "b")
+    assert detector.known() == {"b": (State.UNSEEN, 20)}
+    assert [found.service for found in judged(detector, 1000)] == ["b"]
+
+
+def test_one_never_seen_is_late_since_watching_began() -> None:
+    """A change of truth does not make it younger."""
+    detector = heir(watching(), 20)
+    assert judged(detector, 20 + WARMUP_SEC)[0].silence_sec == 20 + WARMUP_SEC
+
+
 @dataclass(slots=True)
 class Model:
     """All that is known of a service, for a reader who looks at all of them each time."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm.pacing import Backoff, RateLimit
+from marketswarm.pacing import Backoff, Grace, RateLimit
 
 
 def delays(backoff: Backoff, count: int) -> list[float]:
@@ -79,3 +79,48 @@ def test_every_event_is_counted_once(events: list[tuple[str, float]]) -> None:
         now += pause
     told = sum(limit.allow(key, at) for at, (key, _) in enumerate(events))
     assert told + sum(limit.allow(key, now + 10_000) - 1 for key in "ab") == len(events)
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        ([(0, "gone"), (14.9, "gone")], []),
+        ([(0, "gone"), (15, "gone")], [(15, "gone")]),
+        ([(0, "gone"), (15, "gone"), (16, "gone"), (100, "gone")], [(15, "gone")]),
+        ([(0, "gone"), (14, None), (15, "gone"), (29, "gone")], []),
+        ([(0, "gone"), (15, "gone"), (20, None), (21, None)], [(15, "gone"), (20, None)]),
+        ([(0, "gone"), (15, "gone"), (20, None), (21, "gone"), (36, "gone")], [(15, "gone"), (20, None), (36, "gone")]),
+        ([(0, "gone"), (10, "old"), (15, "old")], [(15, "old")]),
+        ([(0, "gone"), (15, "gone"), (20, "old"), (34, "old"), (35, "old")], [(15, "gone"), (35, "old")]),
+        ([(0, "gone"), (15, "gone"), (20, "old"), (22, "gone"), (60, "gone")], [(15, "gone")]),
+        ([(0, "gone"), (10, "?"), (15, "gone"), (29, "gone"), (30, "gone")], [(30, "gone")]),
+        ([(0, "gone"), (15, "gone"), (20, "?"), (21, "gone"), (60, "gone")], [(15, "gone")]),
+        ([(0, "gone"), (15, "gone"), (20, "?"), (21, None)], [(15, "gone"), (21, None)]),
+        ([(0, None), (1, "?"), (2, None)], []),
+    ],
+)
+def test_what_is_wrong_is_told_once_it_has_lasted(
+    looks: list[tuple[float, str | None]], told: list[tuple[float, str | None]]
+) -> None:
+    """Once until it was right again; "?" is a look that failed, None is right."""
+    grace = Grace(15)
+    found: list[tuple[float, str | None]] = []
+    for now, reason in looks:
+        if reason == "?":
+            grace.unknown("bus")
+        elif reason is None:
+            found += [(now, None)] * grace.right("bus")
+        else:
+            found += [(now, reason)] * grace.wrong("bus", reason, now)
+    assert found == told
+
+
+def test_each_thing_has_a_grace_of_its_own() -> None:
+    """One that is wrong says nothing of another."""
+    grace = Grace(15)
+    assert [grace.wrong("a", "gone", 0), grace.wrong("b", "gone", 10), grace.wrong("a", "gone", 15)] == [
+        False,
+        False,
+        True,
+    ]
+    assert not grace.right("b")

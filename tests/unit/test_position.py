@@ -7,7 +7,8 @@ import pytest
 
 from marketswarm.address import Address
 from marketswarm.daemon import own_position
-from marketswarm.daemon.position import sources
+from marketswarm.daemon.following import sources
+from marketswarm.daemon.position import concern
 from marketswarm.settings import Settings
 from marketswarm.truth import Position, Truth, parse
 
@@ -70,3 +71,47 @@ def test_healers_cadence_for_others_is_not_its_own_timeout() -> None:
 def test_the_truth_is_looked_for_on_both_buses(settings: Settings, expected: dict[str, str]) -> None:
     """System-redis first; where TRUTH_REDIS_URL is set, there alone."""
     assert [(name, str(address)) for name, address in sources(settings).items()] == [*expected.items()]
+
+
+WATCHED = {"access_points": {"subscribe_to": ["mesh:heartbeat"]}}
+BEFORE: dict[str, Any] = {"healer": WATCHED, "sentinel": {}, "mesh": {}, "rss_agg": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "concerned"),
+    [
+        ({}, set()),
+        ({"new": {}}, set()),
+        ({"mesh": {"heartbeat": {"interval_sec": 5}}}, {"mesh", "healer"}),
+        ({"mesh": {"feeds": ["x"]}}, {"mesh"}),
+        ({"rss_agg": {"heartbeat": {"channel": "r"}}}, {"rss_agg"}),
+        ({"sentinel": {"dependencies": ["healer"]}}, {"sentinel"}),
+        ({"healer": {"access_points": {"subscribe_to": ["mesh:heartbeat", "new:heartbeat"]}}}, {"healer"}),
+        ({"healer": WATCHED | {"heartbeat": {"interval_sec": 5}}}, {"healer", "sentinel"}),
+        (
+            {"healer": {"access_points": WATCHED["access_points"] | {"publish_to": ["ops:alerts"]}}},
+            {"healer", "sentinel"},
+        ),
+        ({"healer": WATCHED | {"threshold": {"heartbeat_cadence": 60}}}, {"healer", "sentinel", "mesh", "rss_agg"}),
+    ],
+)
+def test_a_change_of_truth_concerns_whom_it_moves(change: dict[str, Any], concerned: set[str]) -> None:
+    """A worker its position and section; the watchers whom they watch, and where alerts go."""
+    before, after = truth(**BEFORE), truth(**BEFORE | change)
+    assert {
+        name for name in BEFORE if concern(name, before, Settings()) != concern(name, after, Settings())
+    } == concerned
+
+
+def test_a_bus_that_moves_concerns_everybody_unless_the_environment_says_where_it_is() -> None:
+    """The variable wins over truth's ``buses``, so their change then changes nothing."""
+    before = parse(json.dumps({"services": BEFORE}).encode())
+    moved = parse(json.dumps({"services": BEFORE, "buses": {"market-redis": {"url": "redis://127.0.0.1:7"}}}).encode())
+    assert all(concern(name, before, Settings()) != concern(name, moved, Settings()) for name in BEFORE)
+    fixed = Settings(buses={"market-redis": Address("127.0.0.1", 9)})
+    assert all(concern(name, before, fixed) == concern(name, moved, fixed) for name in BEFORE)
+
+
+def test_a_service_that_is_gone_from_truth_is_concerned() -> None:
+    """It goes on at the defaults."""
+    assert concern("mesh", truth(mesh={}), Settings()) != concern("mesh", truth(), Settings())

@@ -80,11 +80,16 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Backoff", lambda chance, **_: Backoff(chance, base_sec=1e-9))
 
 
-def record(daemon: FakeDaemon, act: Callable[[Recorder], Any], until: Callable[[], bool]) -> None:
+def record(
+    daemon: FakeDaemon,
+    act: Callable[[Recorder], Any],
+    until: Callable[[], bool],
+    before: Recorder | None = None,
+) -> None:
     """Let a recorder work from what ``act`` hands it until something is so, and a while longer."""
 
     async def run() -> None:
-        recorder = Recorder(cast("Any", daemon))
+        recorder = Recorder(cast("Any", daemon), before)
         task = asyncio.create_task(recorder.run())
         act(recorder)
         turns_left = 10_000
@@ -248,3 +253,59 @@ def test_health_is_repeated_for_a_bus_that_came_back_empty() -> None:
     record(daemon, act, stored(bus, 6))
     assert len(bus.published) == 4
     assert bus.kept[4:] == [(encode(OK), "rss_agg", False, None), (encode(OTHER), "mesh", False, None)]
+
+
+def test_the_next_recorder_tells_what_waits_and_knows_the_health() -> None:
+    """A change of truth begins a new recorder, and loses and repeats nothing."""
+    first, second = FakeDaemon(), FakeDaemon("market-redis")
+    first.bus("system-redis").record_fails = [None, *[GONE] * 1000]
+    old: list[Recorder] = []
+
+    def act(recorder: Recorder) -> None:
+        old.append(recorder)
+        announce(MISS, OK, OTHER)(recorder)
+
+    record(first, act, lambda: first.bus("system-redis").tries > 5)
+    system, market = second.bus("system-redis"), second.bus("market-redis")
+    record(second, announce(LOST), lambda: len(market.published) >= 3, before=old[0])
+    assert [event for event, *_ in first.bus("system-redis").kept] == [encode(MISS)]
+    assert [event for event, *_ in system.kept] == [encode(OK), encode(OTHER), encode(LOST)]
+    assert [event for _, event in market.published] == [encode(OK), encode(OTHER), encode(LOST)]
+    assert old[0].health == {"rss_agg": encode(OK), "mesh": encode(OTHER)}
+
+
+def test_a_verdict_that_is_being_stored_when_the_life_ends_is_not_told_twice() -> None:
+    """The bus has it before the answer is there: a recorder that is cancelled waits for the answer."""
+
+    async def run() -> tuple[FakeBus, Recorder]:
+        daemon = FakeDaemon()
+        recorder = Recorder(cast("Any", daemon))
+        bus = daemon.bus("system-redis")
+        task = asyncio.create_task(recorder.run())
+        bus.at_try[1] = lambda: cast("None", task.cancel())
+        recorder.announce(MISS)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return bus, recorder
+
+    bus, recorder = asyncio.run(run())
+    assert [event for event, *_ in bus.kept] == [encode(MISS)]
+    assert all(verdict.stored and verdict.published for verdict in recorder.waiting)
+
+
+def test_a_verdict_that_fails_to_be_stored_when_the_life_ends_waits_for_the_next() -> None:
+    """Nobody hears of the failure, and nothing is lost by it."""
+
+    async def run() -> Recorder:
+        daemon = FakeDaemon()
+        recorder = Recorder(cast("Any", daemon))
+        bus = daemon.bus("system-redis")
+        bus.record_fails = [GONE]
+        task = asyncio.create_task(recorder.run())
+        bus.at_try[1] = lambda: cast("None", task.cancel())
+        recorder.announce(MISS)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return recorder
+
+    assert [verdict.stored for verdict in asyncio.run(run()).waiting] == [False]

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from marketswarm import names
@@ -35,12 +36,29 @@ class Verdicts(Protocol):
         """Take in that it can be heard again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """What a judge knows of its bus when the truth changes, for the one after it."""
+
+    known: Mapping[str, tuple[State, float]]
+    last: Mapping[str, Heartbeat]
+    lost_at: float | None
+
+
 class Judge:
     """Watches the services that beat on one bus. ``tried`` is set once that bus was heard, or found lost."""
 
     def __init__(
-        self, daemon: Daemon, bus: str, targets: Iterable[Position], *, missed: Iterable[str], verdicts: Verdicts
+        self,
+        daemon: Daemon,
+        bus: str,
+        targets: Iterable[Position],
+        *,
+        missed: Iterable[str],
+        verdicts: Verdicts,
+        before: Legacy | None = None,
     ) -> None:
+        """``missed`` were reported dark already; ``before`` is of who judged this bus until the truth changed."""
         self.tried = asyncio.Event()
         self.malformed = 0
         self._daemon = daemon
@@ -60,6 +78,10 @@ class Judge:
             self._detector.watch(target.service, target.interval_sec, target.timeout_sec, self._clock.monotonic())
         for service in self._targets.keys() & set(missed):
             self._detector.recall_missed(service)
+        if before:
+            self._detector.inherit(before.known)
+            self._last = {service: beat for service, beat in before.last.items() if service in self._targets}
+            self._lost_at = before.lost_at
         self._firehose = Firehose(
             self._bus.address,
             {target.channel: target.service for target in self._targets.values()},
@@ -90,6 +112,10 @@ class Judge:
     def counts(self) -> dict[State, int]:
         """How many services are in each state."""
         return self._detector.counts
+
+    def legacy(self) -> Legacy:
+        """What the next judge of this bus goes on with."""
+        return Legacy(self._detector.known(), self._last, self._lost_at)
 
     async def _until(self, deadline: float | None, now: float) -> None:
         pace_sec = self._daemon.pace_sec
@@ -173,7 +199,8 @@ class Judge:
         self.tried.set()
 
     def _lost(self, reason: str) -> None:
-        self._lost_at = self._clock.monotonic()
         self._detector.freeze()
-        self._verdicts.bus_lost(self._bus.name, reason)
         self.tried.set()
+        if self._lost_at is None:  # else it was told, before the truth changed
+            self._lost_at = self._clock.monotonic()
+            self._verdicts.bus_lost(self._bus.name, reason)

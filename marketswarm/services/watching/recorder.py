@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from marketswarm import names
 from marketswarm.daemon import Daemon
@@ -35,15 +37,26 @@ class Recorder:
     system-redis, or the bus refuses to store, the publication is a step of its own.
     """
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, before: "Recorder | None" = None) -> None:
+        """``before`` is the recorder of the life before this one: what it could not tell yet is told by this one."""
         where = daemon.truth.alerts_to(daemon.settings.alert_channel)
         self._log_bus = daemon.bus(names.SYSTEM_BUS)
         self._alert_bus = daemon.bus(where.bus)
         self._channel = where.key
-        self._waiting: list[_Verdict] = []
-        self._health: dict[str, bytes] = {}
+        self._waiting: list[_Verdict] = before.waiting if before else []
+        self._health: dict[str, bytes] = dict(before.health) if before else {}
         self._news = asyncio.Event()
         self._refusal = ""
+
+    @property
+    def waiting(self) -> list[_Verdict]:
+        """The verdicts that are not told yet, in order."""
+        return list(self._waiting)
+
+    @property
+    def health(self) -> Mapping[str, bytes]:
+        """The latest verdict on each service, stored or not."""
+        return self._health
 
     def announce(self, alert: Alert) -> None:
         """Log, store and publish an alert."""
@@ -91,28 +104,48 @@ class Recorder:
         for verdict in [waiting for waiting in self._waiting if not waiting.stored]:
             channel = None if verdict.published or not same_bus else self._channel
             try:
-                await self._log_bus.record(verdict.event, health_of=verdict.health_of, log=verdict.log, channel=channel)
+                await _whole(self._keep(verdict, channel))
             except BusUnreachableError:
                 return
             except BusRefusedError as error:
                 self._refused(error)
                 return
             self._refusal = ""
-            verdict.stored = True
-            verdict.published = verdict.published or same_bus
+
+    async def _keep(self, verdict: _Verdict, channel: str | None) -> None:
+        await self._log_bus.record(verdict.event, health_of=verdict.health_of, log=verdict.log, channel=channel)
+        verdict.stored = True
+        verdict.published = verdict.published or channel is not None
 
     async def _publish(self) -> None:
         """Publish what is stored, and what the bus refuses to: without memory or disk it still delivers messages."""
         for verdict in self._waiting:
             if not verdict.published and (verdict.stored or self._refusal):
                 try:
-                    await self._alert_bus.publish(self._channel, verdict.event)
+                    await _whole(self._send(verdict))
                 except (BusUnreachableError, BusRefusedError) as error:
                     _log.debug("not published: %s", error)
                     return
-                verdict.published = True
+
+    async def _send(self, verdict: _Verdict) -> None:
+        await self._alert_bus.publish(self._channel, verdict.event)
+        verdict.published = True
 
     def _refused(self, error: BusRefusedError) -> None:
         if str(error) != self._refusal:
             self._refusal = str(error)
             _log.error("alerts are published but cannot be stored: %s", error)
+
+
+async def _whole(step: Coroutine[Any, Any, None]) -> None:
+    """Let a step that has begun come to its end also when this task is cancelled: half-known, it would be told twice.
+
+    A bus bounds it by its timeout.
+    """
+    task = asyncio.create_task(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        task.exception()  # what has failed is still waiting; nobody is there to try it again now
+        raise

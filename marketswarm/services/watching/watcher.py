@@ -3,19 +3,21 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from marketswarm import names
-from marketswarm.daemon import Daemon
-from marketswarm.errors import BadEnvironmentError, BusUnreachableError
+from marketswarm.daemon import Daemon, Follower, check_timeouts, watched_by
+from marketswarm.errors import BusUnreachableError
 from marketswarm.liveness import State, Transition
-from marketswarm.messages import MISSES, Alert, BusLost, BusOk, decode_alert
-from marketswarm.pacing import Backoff
+from marketswarm.messages import MISSES, Alert, BusLost, BusOk, TruthDrift, decode_alert
+from marketswarm.pacing import Backoff, Grace
 from marketswarm.services.watching.judge import Judge
 from marketswarm.services.watching.recorder import Recorder
-from marketswarm.truth import Position
 
+DRIFT_GRACE_SEC = 15.0
+"""A bus that comes back empty is seeded again within seconds, and a seed writes one bus after the other."""
+DRIFT_PERIOD_SEC = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -29,43 +31,57 @@ class Words:
     """Whether a lost bus is this watcher's to announce: of two that would, one is enough."""
 
 
-async def watch(daemon: Daemon, positions: Iterable[Position], words: Words) -> None:
-    """Watch these services for ever; counts as started when every bus was tried."""
-    for variable in daemon.settings.of_later:
-        _log.warning("%s has no effect in this version: alerts go to Redis only, see marketswarm alerts", variable)
-    targets = list(positions)
-    _check(targets)
-    missed = await _recall(daemon, [target.service for target in targets])
-    recorder = Recorder(daemon)
+@dataclass(slots=True)
+class _Past:
+    """What the watcher's life on one truth leaves to the next."""
+
+    recorder: Recorder | None = None
+    judges: dict[str, Judge] = field(default_factory=dict)
+    drift: Grace = field(default_factory=lambda: Grace(DRIFT_GRACE_SEC))
+
+
+async def watch(daemon: Daemon, words: Words) -> None:
+    """Watch whom truth tells this service to, for ever; counts as started when every bus was tried."""
+    past = daemon.keep(_Past)
+    targets = watched_by(daemon.name, daemon.truth, daemon.settings)
+    check_timeouts(targets)
+    if past.recorder is None:
+        for variable in daemon.settings.of_later:
+            _log.warning("%s has no effect in this version: alerts go to Redis only, see marketswarm alerts", variable)
+    recorder = past.recorder = Recorder(daemon, past.recorder)
+    missed = await _recall(daemon, [target.service for target in targets], recorder)
     verdicts = _Verdicts(daemon, words, recorder)
-    judges = [
-        Judge(daemon, bus, [t for t in targets if t.bus == bus], missed=missed, verdicts=verdicts)
+    judges = past.judges = {
+        bus: Judge(
+            daemon,
+            bus,
+            [target for target in targets if target.bus == bus],
+            missed=missed,
+            verdicts=verdicts,
+            before=past.judges[bus].legacy() if bus in past.judges else None,
+        )
         for bus in sorted({target.bus for target in targets})
-    ]
+    }
     for target in targets:
         _log.info("monitoring %s on %s (timeout %g s)", target.channel, target.bus, target.timeout_sec)
     async with asyncio.TaskGroup() as group:
         group.create_task(recorder.run())
-        for judge in judges:
+        for judge in judges.values():
             group.create_task(judge.run())
-        for judge in judges:
+        for judge in judges.values():
             await judge.tried.wait()
         _log.info("listening to %d heartbeat(s) on %d bus(es)", len(targets), len(judges))
         daemon.started()
-        await _report_status(daemon, judges)
+        if words.announces_buses and daemon.follower:
+            group.create_task(_watch_truth(daemon.follower, past.drift, verdicts))
+        await _report_status(daemon, list(judges.values()))
 
 
-def _check(targets: Iterable[Position]) -> None:
-    """Refuse what would alarm at a healthy service; a timeout that truth states was refused with the truth."""
-    for target in targets:
-        if target.timeout_sec <= target.interval_sec:
-            variable = (
-                names.ENV_SENTINEL_TIMEOUT_SEC if target.service == names.HEALER else names.ENV_DEFAULT_TIMEOUT_SEC
-            )
-            raise BadEnvironmentError(
-                f"{variable}: must be > {target.interval_sec:g}, the interval_sec of {target.service}, "
-                f"is {target.timeout_sec:g}"
-            )
+async def _watch_truth(follower: Follower, grace: Grace, verdicts: "_Verdicts") -> None:
+    """Announce a bus that holds another truth than the one watched by, or none."""
+    while True:
+        follower.judge(grace, wrong=verdicts.truth_drift, right=verdicts.truth_back)
+        await asyncio.sleep(DRIFT_PERIOD_SEC)
 
 
 async def _report_status(daemon: Daemon, judges: list[Judge]) -> None:
@@ -81,16 +97,18 @@ async def _report_status(daemon: Daemon, judges: list[Judge]) -> None:
         await asyncio.sleep(daemon.pace_sec)
 
 
-async def _recall(daemon: Daemon, services: list[str]) -> set[str]:
-    """Name the services whose miss was reported before this process began."""
+async def _recall(daemon: Daemon, services: list[str], recorder: Recorder) -> set[str]:
+    """Name the services whose miss was reported before: by this process, or by the one before it."""
     backoff = Backoff(random.random)
     while True:
         try:
-            health = await daemon.bus(names.SYSTEM_BUS).health(services)
+            stored = await daemon.bus(names.SYSTEM_BUS).health(services)
         except BusUnreachableError:
+            daemon.progress.mark()
             await asyncio.sleep(backoff.next_sec())
             continue
-        return {service for service, raw in health.items() if isinstance(decode_alert(raw), MISSES)}
+        health = {**stored, **recorder.health}
+        return {service for service in services if isinstance(decode_alert(health.get(service, b"")), MISSES)}
 
 
 class _Verdicts:
@@ -124,3 +142,9 @@ class _Verdicts:
             _log.info("%s: heard again after %.1f s", bus, lost_sec)
         if bus == names.SYSTEM_BUS:
             self._recorder.repeat_health()
+
+    def truth_drift(self, bus: str, reason: str) -> None:
+        self._recorder.announce(TruthDrift(bus, reason, int(self._clock.wall())))
+
+    def truth_back(self, bus: str) -> None:
+        _log.info("truth_drift of %s is over", bus)

@@ -1,0 +1,73 @@
+"""The process of a service, from its start to SIGTERM: finds the truth, and lives one life after another on it."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+from marketswarm.bus import Bus
+from marketswarm.clock import SystemClock
+from marketswarm.daemon.following import Follower, sources
+from marketswarm.daemon.lifecycle import Daemon, Work
+from marketswarm.daemon.position import check_timeouts, watched_by
+from marketswarm.errors import MarketSwarmError
+from marketswarm.sd import Manager
+from marketswarm.settings import Settings
+from marketswarm.truth import short
+
+STOP_SEC = 1.5
+_log = logging.getLogger(__name__)
+
+
+async def run(name: str, work: Work, settings: Settings) -> None:
+    """Run a service until SIGTERM or SIGINT. Raises a MarketSwarmError for what a person has to mend."""
+    manager = Manager(present=settings.notify_socket is not None)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    life = asyncio.create_task(_live(name, work, settings, manager))
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait({life, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if life.done():
+        asked.cancel()
+        _raise_first(life)
+    manager.stopping()
+    _log.info("%s: stopping", name)
+    life.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wait({life}, timeout=STOP_SEC)
+
+
+async def _live(name: str, work: Work, settings: Settings, manager: Manager) -> None:
+    clock = SystemClock()
+    buses = [Bus(bus, address, client_name=f"marketswarm:{name}") for bus, address in sources(settings).items()]
+    follower = Follower(
+        buses, settings.truth_key, clock, check=lambda truth: check_timeouts(watched_by(name, truth, settings))
+    )
+    try:
+        manager.status("waiting for the truth")
+        daemon = Daemon(name, settings, await follower.find(), manager, clock, follower=follower)
+        manager.status("starting")
+        while True:
+            if name not in daemon.truth.services:
+                text = "%s is not in the truth: using the defaults; add services.%s and run marketswarm-seed"
+                _log.warning(text, name, name)
+            loaded = await daemon.live(work)
+            line = f"follows the truth {short(loaded.sha256)} now; its work begins anew"
+            _log.info("%s: %s", name, line)
+            manager.status(line)
+            daemon = daemon.moved(loaded)
+    finally:
+        await follower.close()
+
+
+def _raise_first(life: asyncio.Task[None]) -> None:
+    """Raise what ended the service; a person's mistake comes out of its exception group bare."""
+    error = life.exception()
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, MarketSwarmError):
+        raise error from None
+    if error is not None:
+        raise error

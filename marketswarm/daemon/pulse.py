@@ -1,0 +1,61 @@
+"""The heartbeats of one process, from its first to its last, whatever truth it runs on meanwhile."""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+
+from marketswarm.bus import Bus
+from marketswarm.clock import Clock
+from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.messages import Heartbeat, encode
+from marketswarm.pacing import Backoff
+from marketswarm.truth import Position
+
+_log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Sends one service's beats; keeps trying while the bus is away. ``truth`` is the hash that the beats carry."""
+
+    def __init__(self, service: str, truth_sha256: str, clock: Clock) -> None:
+        self.truth = truth_sha256
+        self.heard = False
+        """Whether a bus has taken a beat."""
+        self._service = service
+        self._clock = clock
+        self._count = 0
+        self._boot = os.urandom(8).hex()
+        self._host = socket.gethostname()
+        self._refusal = ""
+
+    async def send(self, bus: Bus, at: Position) -> None:
+        """Send the next beat, however long it takes."""
+        # Counted before it is sent: a beat that is cut off half-way may have arrived, and no number comes twice.
+        self._count += 1
+        backoff = Backoff(random.random)
+        while True:
+            try:
+                await bus.beat(at.service, at.channel, self._payload(), max(1, round(at.timeout_sec * 1000)))
+            except (BusUnreachableError, BusRefusedError) as error:
+                if isinstance(error, BusRefusedError) and str(error) != self._refusal:
+                    self._refusal = str(error)
+                    _log.error("%s", error)
+                await asyncio.sleep(backoff.next_sec())
+            else:
+                self._refusal = ""
+                self.heard = True
+                return
+
+    def _payload(self) -> bytes:
+        beat = Heartbeat(
+            svc=self._service,
+            i=self._count,
+            ts=round(self._clock.wall(), 3),
+            boot=self._boot,
+            host=self._host,
+            pid=os.getpid(),
+            truth=self.truth,
+        )
+        return encode(beat)
