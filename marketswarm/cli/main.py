@@ -4,6 +4,7 @@ import click
 
 from marketswarm.cli.common import Group
 from marketswarm.cli.daemons import run
+from marketswarm.cli.doctor import doctor
 from marketswarm.cli.play import demo, up
 from marketswarm.cli.seeding import seed, truth
 from marketswarm.cli.views import alerts, status
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (run, up, demo, status, alerts, truth, seed):
+for command in (run, up, demo, status, alerts, doctor, truth, seed):
     main.add_command(command)

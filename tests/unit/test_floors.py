@@ -12,11 +12,11 @@ PACKAGE = Path(marketswarm.__file__).parent
 GROUND = {"names", "errors", "address", "text"}
 FLOORS = (
     {"truth", "messages", "liveness", "pacing", "difference"},
-    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "ending"},
+    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "ending", "units", "ports"},
     {"daemon"},
     {"services.watching"},
     {"services", "seed", "local", "overview", "history"},
-    {"start"},
+    {"start", "doctor"},
     {"cli"},
     {"__main__"},
 )
