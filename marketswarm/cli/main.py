@@ -19,6 +19,7 @@ def main() -> None:
     See it work:     marketswarm demo
     Play by hand:    marketswarm up, and in a second terminal: marketswarm status
     For real:        marketswarm-seed, then marketswarm run healer, marketswarm run rss_agg, ...
+    What is wrong:   marketswarm doctor
 
     The buses are system-redis (127.0.0.1:6379) and market-redis (127.0.0.1:6380); the variables SYSTEM_REDIS_URL and
     MARKET_REDIS_URL say otherwise.

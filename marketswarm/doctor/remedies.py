@@ -31,7 +31,7 @@ class Remedies:
     def seed(self) -> str:
         """Against a bus without the right truth."""
         if self.managed and self.file in (None, Path(names.TRUTH_FILE)):
-            return "systemctl reload marketswarm-bootstrap"
+            return f"systemctl reload {names.BOOTSTRAP_UNIT}"
         return f"marketswarm-seed --truth {quote(str(self.file or 'FILE'))}"
 
     def compare_and_seed(self) -> str:
