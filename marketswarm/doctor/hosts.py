@@ -54,8 +54,9 @@ def _judge(unit: Unit, remedies: Remedies) -> Iterator[Check]:
     elif unit.active == "failed":
         yield fail(name, f"failed ({unit.result}), {unit.restarts} restart(s)", remedies.unit_log(name))
     elif unit.restarts >= MANY_RESTARTS:
-        state = f"{unit.active} ({unit.sub})"
-        yield warn(name, f"{state}, after {unit.restarts} restarts by itself", remedies.unit_log(name))
+        found = f"{unit.active} ({unit.sub}), after {unit.restarts} restarts by itself"
+        judge = warn if unit.active == "active" else fail
+        yield judge(name, found, remedies.unit_log(name))
     elif unit.active == "activating" and unit.name != names.RESEED_UNIT:
         yield warn(name, f"is not ready yet ({unit.sub})", remedies.unit_log(name))
     elif unit.active in ("inactive", "deactivating") and unit.name != names.RESEED_UNIT:

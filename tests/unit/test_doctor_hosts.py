@@ -59,7 +59,7 @@ def test_a_good_host_takes_one_line() -> None:
         (Unit(MESH, "loaded", "failed", "failed", "exit-code", 5), "FAIL", "failed (exit-code)", "journalctl -u"),
         (Unit(MESH, "loaded", "active", "running", "success", 3), "warn", "after 3 restarts", "journalctl -u"),
         (Unit(MESH, "loaded", "activating", "auto-restart", "exit-code", 1), "warn", "not ready", "journalctl -u"),
-        (Unit(MESH, "loaded", "activating", "auto-restart", "exit-code", 9), "warn", "after 9", "journalctl -u"),
+        (Unit(MESH, "loaded", "activating", "auto-restart", "exit-code", 9), "FAIL", "after 9", "journalctl -u"),
         (Unit(MESH, "loaded", "inactive", "dead", "success"), "warn", "is stopped", f"systemctl start {MESH}"),
         (Unit(MESH, "masked", "inactive", "dead", "success"), "warn", "masked", f"systemctl unmask {MESH}"),
         (Unit(MESH, "not-found", "inactive", "dead", "success"), "warn", "not-found", "systemctl daemon-reload"),
