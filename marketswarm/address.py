@@ -62,6 +62,11 @@ class Address:
             tls=parts.scheme == "rediss",
         )
 
+    @property
+    def local(self) -> bool:
+        """Whether it leads to this machine, as far as names tell."""
+        return bool(self.path) or self.host in _LOOPBACK
+
     def same_server(self, other: "Address") -> bool:
         """Whether both lead to one server, as far as names tell: every spelling of loopback is one host."""
         if self.path or other.path:

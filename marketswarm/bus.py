@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 
 from marketswarm import names
 from marketswarm.address import Address
-from marketswarm.errors import BusRefusedError, BusUnreachableError, reason
+from marketswarm.errors import BusRefusedError, BusUnreachableError, NotRedisError, reason
 
 TIMEOUT_SEC = 1.0
 _log = logging.getLogger(__name__)
@@ -58,6 +58,18 @@ class Bus:
     async def ping(self) -> None:
         """Ask for any answer at all."""
         await self._call(self._redis.ping)
+
+    async def info(self) -> Mapping[str, Any]:
+        """Ask how the server is doing: the fields of Redis's INFO, numbers as numbers."""
+        return cast("Mapping[str, Any]", await self._call(self._redis.info))
+
+    async def listeners(self, channels: Iterable[str]) -> dict[str, int]:
+        """Count the connections that listen to each channel (PUBSUB NUMSUB)."""
+        wanted = list(channels)
+        if not wanted:
+            return {}  # asked for none, the server would answer with nothing in a form of its own
+        counts: Any = await self._call(lambda: self._redis.pubsub_numsub(*wanted))
+        return {channel.decode(): count for channel, count in counts}
 
     async def publish(self, channel: str, payload: bytes) -> int:
         """Publish; returns how many connections heard it."""
@@ -158,6 +170,10 @@ class Bus:
             raise self._refused(error) from error
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             raise self._unreachable(error) from error
+        except exceptions.InvalidResponse as error:
+            raise NotRedisError(
+                f"{self.name} at {self.address}: what listens there is no Redis ({reason(error)}); who has its port?"
+            ) from error
         except exceptions.RedisError as error:
             raise self._refused(error) from error
         task = asyncio.current_task()

@@ -59,6 +59,10 @@ class BusRefusedError(MarketSwarmError):
     exit_code = 77  # EX_NOPERM
 
 
+class NotRedisError(BusRefusedError):
+    """What listens at a bus's address does not speak as Redis does."""
+
+
 class BadEnvironmentError(MarketSwarmError):
     """A variable or a setting of this process that cannot be used."""
 
@@ -75,3 +79,9 @@ class StalledError(MarketSwarmError):
     """A service whose work ended, though nobody asked it to stop."""
 
     exit_code = 70  # EX_SOFTWARE
+
+
+class ServiceManagerError(MarketSwarmError):
+    """systemd does not say how its units are."""
+
+    exit_code = 69  # EX_UNAVAILABLE

@@ -75,6 +75,30 @@ ENV_SENTINEL_TIMEOUT_SEC: Final = "SENTINEL_TIMEOUT_SEC"
 LATER_ENV: Final = ("WEBHOOK_URL", "SMTP_HOST", "NOTIFY_URLS")
 ENV_CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
 
+# systemd units.
+TARGET_UNIT: Final = "marketswarm.target"
+BOOTSTRAP_UNIT: Final = "marketswarm-bootstrap.service"
+RESEED_UNIT: Final = "marketswarm-reseed.service"
+
+
+def service_unit(service: str) -> str:
+    """The unit that runs a service."""
+    return f"marketswarm@{service}.service"
+
+
+def redis_unit(bus: str) -> str:
+    """The unit that runs a bus of this host: ``system-redis`` is ``marketswarm-redis@system.service``."""
+    return f"marketswarm-redis@{_redis_instance(bus)}.service"
+
+
+def redis_conf(bus: str) -> str:
+    """The configuration file of a bus of this host."""
+    return f"/etc/marketswarm/redis/{_redis_instance(bus)}.conf"
+
+
+def _redis_instance(bus: str) -> str:
+    return bus.removesuffix("-redis")
+
 
 def heartbeat_channel(service: str) -> str:
     """The channel a service beats on unless truth names another."""

@@ -48,7 +48,7 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise NoTruthFileError(
             f"{path}: {(error.strerror or str(error)).lower()}; name the file that holds the truth"
-        ) from None
+        ) from error
 
 
 async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> None:

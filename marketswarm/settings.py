@@ -54,7 +54,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises BadEnvironmentError with a line for every variable that cannot be used.
     """
-    reader = _Reader(_own() if environ is None else environ)
+    reader = _Reader(own() if environ is None else environ)
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None
     settings = Settings(
@@ -92,7 +92,7 @@ def inherited() -> dict[str, str]:
     return dict(os.environ)
 
 
-def _own() -> Mapping[str, str]:
+def own() -> Mapping[str, str]:
     """Give this process's environment; where it does not say which buses are meant, those of this host's units are.
 
     So a command that is typed on a host finds the buses that the daemons use, wherever they are.

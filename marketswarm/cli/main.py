@@ -4,6 +4,7 @@ import click
 
 from marketswarm.cli.common import Group
 from marketswarm.cli.daemons import run, unit_failed
+from marketswarm.cli.doctor import doctor
 from marketswarm.cli.document import truth
 from marketswarm.cli.host import install, uninstall
 from marketswarm.cli.play import demo, up
@@ -34,7 +35,7 @@ def main() -> None:
     """
 
 
-for command in (run, up, demo, status, alerts, truth, install, uninstall, seed, unit_failed):
+for command in (run, up, demo, status, alerts, doctor, truth, install, uninstall, seed, unit_failed):
     main.add_command(command)
 
 PROGRAMS: dict[str, click.Command] = {"marketswarm": main, "marketswarm-seed": seed}

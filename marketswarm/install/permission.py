@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from marketswarm import units
 from marketswarm.errors import BadEnvironmentError, NotAllowedError
-from marketswarm.install import systemd
 from marketswarm.install.plan import VENV
 
 
@@ -24,5 +24,5 @@ def check_host() -> None:
             f"the units start {venv}/bin/marketswarm, and this is {sys.prefix}: run packaging/install.sh, "
             "which makes that environment, or give --root DIR"
         )
-    if not systemd.runs():
+    if not units.systemd_runs():
         raise BadEnvironmentError("this host was not booted with systemd, which runs the units: give --root DIR")

@@ -37,6 +37,6 @@ def _renew(laid: Laid, say: Say) -> None:
         systemd.systemctl("try-restart", systemd.BUSES)
     if _TRUTH in laid.changed:
         say("seeding the new truth")
-        systemd.systemctl("reload", systemd.BOOTSTRAP)
+        systemd.seed()
     say("restarting the services that run")
     systemd.systemctl("try-restart", systemd.SERVICES, timeout_sec=START_SEC)

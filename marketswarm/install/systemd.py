@@ -1,20 +1,14 @@
 """What is asked of the service manager of this host."""
 
 import subprocess
-from pathlib import Path
+import sys
 
 from marketswarm.errors import MarketSwarmError
 
 TARGET = "marketswarm.target"
 SERVICES = "marketswarm@*.service"
 BUSES = "marketswarm-redis@*.service"
-BOOTSTRAP = "marketswarm-bootstrap.service"
 ALL = ("marketswarm*", "marketswarm-*", "marketswarm@*")
-
-
-def runs() -> bool:
-    """Whether this host was booted with systemd (sd_booted(3))."""
-    return Path("/run/systemd/system").is_dir()
 
 
 def systemctl(*words: str, timeout_sec: float = 120) -> str:
@@ -25,6 +19,11 @@ def systemctl(*words: str, timeout_sec: float = 120) -> str:
 def is_active(unit: str) -> bool:
     """Whether a unit runs."""
     return subprocess.run(["systemctl", "--quiet", "is-active", unit], check=False).returncode == 0  # noqa: S603, S607
+
+
+def seed() -> None:
+    """Put the host's truth.json on the buses."""
+    _run([f"{sys.prefix}/bin/marketswarm-seed"], 120)
 
 
 def update_catalog() -> None:

@@ -43,7 +43,7 @@ def test_what_was_stopped_stays_stopped(swarm: Machine) -> None:
     swarm.signal(BUSES[0], "KILL")
     swarm.active(BUSES[0])
     swarm.systemctl("restart", BUSES[1])
-    swarm.systemctl("reload", BOOTSTRAP)
+    swarm.run("marketswarm-seed")
     swarm.logs("marketswarm-reseed.service", "has its truth:doc")
     assert swarm.states(unit("mesh")) == ["inactive"]
 
@@ -106,7 +106,7 @@ def test_a_good_edit_is_explained_and_not_in_force_before_it_is_seeded(swarm: Ma
     swarm.redis("FLUSHALL")
     swarm.signal(BUSES[0], "KILL")
     eventually(lambda: swarm.tries("redis-cli", "GET", "truth:doc").stdout.rstrip() == old, "the old truth is back", 10)
-    swarm.systemctl("reload", BOOTSTRAP)
+    swarm.run("marketswarm-seed")
     assert json.loads(swarm.redis("GET", "truth:doc")) == edited
 
 
@@ -191,7 +191,7 @@ def test_a_new_service_is_monitored_after_a_seed_and_runs_from_another_wheel(swa
         {"bus": "system-redis", "key": "new_svc:heartbeat"}
     )
     put(swarm, wider)
-    swarm.systemctl("reload", BOOTSTRAP)
+    swarm.run("marketswarm-seed")
     swarm.alerted("new_svc", "heartbeat_miss", within_sec=TIMEOUT_SEC + 10)
     assert int(swarm.redis("PUBSUB", "NUMSUB", "new_svc:heartbeat").split()[1]) >= 1
     shutil.copytree(Path(__file__).parent / "new_svc", swarm.root / "srv/new_svc")

@@ -12,11 +12,11 @@ PACKAGE = Path(marketswarm.__file__).parent
 GROUND = {"names", "errors", "address", "text"}
 FLOORS = (
     {"truth", "messages", "liveness", "pacing", "difference", "variables"},
-    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles"},
+    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "hostfiles", "units", "ports"},
     {"daemon", "ending"},
     {"services.watching"},
     {"services", "seed", "failure", "install", "local", "overview", "history"},
-    {"start"},
+    {"start", "doctor"},
     {"cli"},
     {"__main__"},
 )

@@ -1,0 +1,123 @@
+"""Asks the machine and the buses: each question has a deadline, and what came instead of an answer is returned."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from marketswarm import names, overview, ports, seed, units
+from marketswarm import settings as environment
+from marketswarm.bus import Bus, Lease
+from marketswarm.doctor import truths
+from marketswarm.doctor.buses import BusFound
+from marketswarm.doctor.hosts import Shown, wanted_units
+from marketswarm.doctor.swarm import Listeners
+from marketswarm.doctor.truths import Document
+from marketswarm.errors import (
+    BadEnvironmentError,
+    BusUnreachableError,
+    MarketSwarmError,
+    NoTruthFileError,
+    ServiceManagerError,
+)
+from marketswarm.overview import Overview
+from marketswarm.settings import Settings
+from marketswarm.truth import Endpoint, Position
+
+DEADLINE_SEC = 2.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmFound:
+    """What the buses tell of the services."""
+
+    listeners: Listeners
+    leases: Mapping[str, Lease]
+    overview: Overview | MarketSwarmError
+    last_alert: list[tuple[str, bytes]] | MarketSwarmError
+
+
+def ask_environment() -> tuple[Settings, BadEnvironmentError | None]:
+    """Read the variables; where some cannot be used, what is wrong, and the settings without them."""
+    environ = environment.own()
+    try:
+        return environment.load(environ), None
+    except BadEnvironmentError as error:
+        wrong = {*truths.wrong_variables(error), names.ENV_CREDENTIALS_DIRECTORY}
+        return environment.load({name: value for name, value in environ.items() if name not in wrong}), error
+
+
+def ask_file(path: Path) -> Document | NoTruthFileError:
+    """Read a truth file."""
+    try:
+        return Document.of(seed.read_file(path))
+    except NoTruthFileError as error:
+        return error
+
+
+async def ask_systemd(services: Iterable[str]) -> Shown:
+    """Ask systemd for the units of the swarm, where it runs."""
+    if not units.systemd_runs():
+        return None
+    try:
+        return await units.show(wanted_units(services))
+    except ServiceManagerError as error:
+        return error
+
+
+async def ask_bus(bus: Bus, truth_key: str) -> BusFound:
+    """Ask one bus how it is, and for its truth. One question does not wait for another: INFO may come without PONG."""
+    ping_sec, info, stored = await asyncio.gather(
+        _answer(_timed_ping(bus)), _answer(bus.info()), _answer(bus.truth(truth_key))
+    )
+    at, lost = bus.address, isinstance(ping_sec, MarketSwarmError)
+    listener = ports.listener(at.port) if lost and at.local and not at.path else None
+    return BusFound(bus.name, at, ping_sec, info, stored, listener)
+
+
+async def ask_swarm(
+    settings: Settings, buses: Mapping[str, Bus], positions: Mapping[str, Position], alerts: Endpoint
+) -> SwarmFound:
+    """Ask these buses for what healer, sentinel and every service have left there."""
+    by_bus = {name: [at for at in positions.values() if at.bus == name] for name in buses}
+    channels = {
+        name: {at.channel for at in beating} | ({alerts.key} if name == alerts.bus else set())
+        for name, beating in by_bus.items()
+    }
+    listeners, leases, seen, last_alert = await asyncio.gather(
+        asyncio.gather(*(_answer(bus.listeners(channels[name])) for name, bus in buses.items())),
+        asyncio.gather(*(_answer(bus.leases(at.service for at in by_bus[name])) for name, bus in buses.items())),
+        _answer(overview.look(settings)),
+        _answer(_last_alert(buses)),
+    )
+    told = [found for found in leases if not isinstance(found, MarketSwarmError)]
+    held = {service: lease for found in told for service, lease in found.items()}
+    return SwarmFound(dict(zip(buses, listeners, strict=True)), held, seen, last_alert)
+
+
+async def _timed_ping(bus: Bus) -> float:
+    """Seconds that a PING takes on a connection that stands."""
+    await bus.ping()
+    began = time.monotonic()
+    await bus.ping()
+    return time.monotonic() - began
+
+
+async def _last_alert(buses: Mapping[str, Bus]) -> list[tuple[str, bytes]]:
+    if names.SYSTEM_BUS not in buses:
+        raise BusUnreachableError(f"{names.SYSTEM_BUS} does not answer")
+    return await buses[names.SYSTEM_BUS].last(names.ALERT_LOG, 1)
+
+
+async def _answer(question: Awaitable[_T]) -> _T | MarketSwarmError:
+    """Wait for an answer, or for what kept it: a server that sends a byte a second outlasts every other timeout."""
+    try:
+        async with asyncio.timeout(DEADLINE_SEC):
+            return await question
+    except TimeoutError:
+        return BusUnreachableError("no answer in time")
+    except MarketSwarmError as error:
+        return error

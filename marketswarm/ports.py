@@ -1,0 +1,45 @@
+"""Who listens on a TCP port of this machine, as /proc tells it (proc(5))."""
+
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+_PROC = Path("/proc")
+_LISTEN = "0A"
+
+
+def listener(port: int, proc: Path = _PROC) -> str | None:
+    """Name who listens: ``nginx (pid 12)``, or only its user where the process is not ours to see; None for nobody."""
+    for inode, uid in _listening(port, proc):
+        return _process(inode, proc) or f"a process of user {_user(uid)}"
+    return None
+
+
+def _listening(port: int, proc: Path) -> Iterator[tuple[str, int]]:
+    """Yield socket inode and user id of each listener, IPv4 before IPv6."""
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = (proc / "net" / table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for fields in map(str.split, lines):
+            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                yield fields[9], int(fields[7])
+
+
+def _process(inode: str, proc: Path) -> str | None:
+    socket = Path(f"socket:[{inode}]")
+    for directory in proc.glob("[0-9]*"):
+        try:
+            if any(link.readlink() == socket for link in (directory / "fd").iterdir()):
+                return f"{(directory / 'comm').read_text(encoding='utf-8').strip()} (pid {directory.name})"
+        except OSError:
+            continue  # another user's, or gone by now
+    return None
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

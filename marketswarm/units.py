@@ -1,0 +1,84 @@
+"""What systemd says of units; never longer than DEADLINE_SEC in doing so."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketswarm.errors import ServiceManagerError
+
+DEADLINE_SEC = 2.0
+_KILLED_SEC = 0.2
+_PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit, in systemd's own words (systemctl(1), ``show``). ``restarts`` counts those by ``Restart=``."""
+
+    name: str
+    load: str
+    active: str
+    sub: str = ""
+    result: str = ""
+    restarts: int = 0
+    enabled: str = ""
+
+
+def systemd_runs() -> bool:
+    """Whether systemd is this machine's service manager (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()
+
+
+async def show(units: Iterable[str]) -> dict[str, Unit]:
+    """Ask for these units, all at once. Raises ServiceManagerError where there is no answer."""
+    command = ("systemctl", "show", f"--property={_PROPERTIES}", "--", *units)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise ServiceManagerError(f"systemctl cannot be started: {error.strerror}") from error
+    try:
+        async with asyncio.timeout(DEADLINE_SEC):
+            output, complaint = await process.communicate()
+    except TimeoutError:
+        await _end(process)
+        raise ServiceManagerError(f"systemctl gave no answer within {DEADLINE_SEC:g} s") from None
+    if process.returncode:
+        said = complaint.decode(errors="replace").strip()
+        raise ServiceManagerError(f"systemctl failed: {said or f'exit code {process.returncode}'}")
+    return parse(output.decode(errors="replace"))
+
+
+def parse(output: str) -> dict[str, Unit]:
+    """Read what ``systemctl show`` prints: a block of NAME=VALUE for each unit, and a blank line between them."""
+    blocks = (dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n"))
+    found = (_unit(fields) for fields in blocks if fields.get("Id"))
+    return {unit.name: unit for unit in found}
+
+
+def _unit(fields: dict[str, str]) -> Unit:
+    restarts = fields.get("NRestarts", "")
+    return Unit(
+        name=fields["Id"],
+        load=fields.get("LoadState", ""),
+        active=fields.get("ActiveState", ""),
+        sub=fields.get("SubState", ""),
+        result=fields.get("Result", ""),
+        restarts=int(restarts) if restarts.isdecimal() else 0,
+        enabled=fields.get("UnitFileState", ""),
+    )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it; one that even SIGKILL does not end at once (a hung disk) is left to itself."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_KILLED_SEC):
+            await process.wait()
