@@ -15,6 +15,9 @@ from pathlib import Path
 PACKAGES = {
     "redis-server": "redis-server",
     "journalctl": "systemd",
+    "systemd-analyze": "systemd",
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
     "groff": "groff-base",
     "bash": "bash",
     "zsh": "zsh",

@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     lacking = missing()
     if not lacking:
         return
-    why = f"LEFT OUT: hosts need {', '.join(lacking)}; as root: apt install systemd-container mmdebstrap redis-tools"
+    why = f"LEFT OUT: hosts need {', '.join(lacking)}; as root: apt install systemd-container mmdebstrap"
     if must_not_be_left_out():
         pytest.exit(why, returncode=1)
     for item in items:

@@ -17,7 +17,7 @@ from pathlib import Path
 RELEASES = ("bookworm", "trixie")
 ROOT = Path(__file__).parents[2]
 KEPT = Path("/var/tmp/marketswarm-hosts")  # noqa: S108 the name is fixed so that images are found again; root's alone
-PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nsenter", "redis-cli")
+PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nsenter")
 WHEELS = "srv/wheels"
 _INCLUDE = "systemd,systemd-sysv,dbus,libpam-systemd,ca-certificates,iproute2,procps"
 _BROUGHT = "python3 python3-venv redis-server"
@@ -114,7 +114,7 @@ def mounted(directory: Path, *lower: Path) -> Iterator[Path]:
     for path in (upper, work, root):
         path.mkdir(parents=True, exist_ok=True)
     options = f"lowerdir={':'.join(map(str, lower))},upperdir={upper},workdir={work}"
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True)
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True, capture_output=True)
     try:
         yield root
     finally:
@@ -123,5 +123,20 @@ def mounted(directory: Path, *lower: Path) -> Iterator[Path]:
 
 def missing() -> list[str]:
     """What this machine lacks to run hosts."""
+    if os.geteuid() != 0:
+        return ["root"]
     lacking = [program for program in PROGRAMS if not shutil.which(program)]
-    return lacking + ([] if os.geteuid() == 0 else ["root"])
+    return lacking or ([] if _can_mount() else ["a file system on which overlays can be mounted"])
+
+
+def _can_mount() -> bool:
+    """Whether this machine, which may be a container itself, lets an overlay be mounted."""
+    probe = KEPT / f"probe-{os.getpid()}"
+    try:
+        (probe / "lower").mkdir(parents=True)
+        with overlay(probe / "over", probe / "lower"):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    finally:
+        shutil.rmtree(probe, ignore_errors=True)

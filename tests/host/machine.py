@@ -1,6 +1,7 @@
 """One throwaway host with a real systemd as its first process."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -41,6 +42,7 @@ class Machine:
         self._stack = contextlib.ExitStack()
         self._container: subprocess.Popen[bytes] | None = None
         self._leader = 0
+        self._group = _control_groups() / f"marketswarm-host-{name}"
         self.root = self._stack.enter_context(mounted(directory, *lower))
 
     # --- power ---
@@ -52,9 +54,12 @@ class Machine:
         # A network of its own with nothing but loopback; the last two let IPAddressDeny= work inside.
         command += ["-M", self.name, "--private-network", f"--kill-signal={_OFF}", "--console=pipe"]
         command += ["--capability=all", "--system-call-filter=bpf"]
+        # In a control group of its own: hosts that share one would count and kill each other's processes.
+        self._group.mkdir(exist_ok=True)
+        inside = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(self._group)]
         with (self.directory / "console").open("ab") as console:
             self._container = subprocess.Popen(
-                command, env=environ, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
+                [*inside, *command], env=environ, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
             )
         eventually(self._answers, lambda: f"{self.name}: systemd answers\n{self._console()}", BOOT_SEC)
         return self
@@ -71,14 +76,23 @@ class Machine:
 
     def close(self) -> None:
         """Leave nothing behind but what it wrote."""
-        if self._container is not None and self._container.poll() is None:
-            self._container.kill() if not self._leader else self.pull_the_plug()
+        if self._container is not None:
+            if self._leader and self._container.poll() is None:
+                os.kill(self._leader, signal.SIGKILL)
+            else:
+                self._container.kill()
+            self._gone()
         self._stack.close()
 
     def _gone(self) -> None:
         assert self._container is not None
         self._container.wait(BOOT_SEC)
         self._container = None
+        self._leader = 0
+        folders = [path for path in self._group.rglob("*") if path.is_dir()]
+        for folder in (*sorted(folders, reverse=True), self._group):
+            # The last processes may still be on their way out.
+            testkit.eventually(functools.partial(_removed, folder), f"{folder} is empty", BOOT_SEC)
 
     def _answers(self) -> bool:
         assert self._container is not None
@@ -186,6 +200,20 @@ class Machine:
             lambda: f"{self.name}: alerts about {about} are {types}; there are {self.alerts()}\n{self._last_lines()}",
             within_sec,
         )
+
+
+def _control_groups() -> Path:
+    """Where this process stands in the machine's unified hierarchy, cgroups(7)."""
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines())
+    top = next(fields[1] for fields in mounts if fields[2] == "cgroup2")
+    own = next(line for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines() if line[:3] == "0::")
+    return Path(top, own[3:].lstrip("/"))
+
+
+def _removed(group: Path) -> bool:
+    with contextlib.suppress(OSError):
+        group.rmdir()
+    return not group.exists()
 
 
 def seconds(check: Callable[[], object], what: str, within_sec: float) -> float:

@@ -27,8 +27,7 @@ def test_a_stopped_service_is_missed_and_its_start_is_told(swarm: Machine) -> No
 def test_a_killed_service_is_back_by_itself(swarm: Machine) -> None:
     """SIGKILL of each: systemd starts it again well within its timeout, so nobody is alarmed."""
     before = pids(swarm)
-    for service in SERVICES:
-        swarm.signal(unit(service), "KILL")
+    swarm.systemctl("kill", "--signal=KILL", *map(unit, SERVICES))
     restarted = [unit(service) for service in SERVICES]
     eventually(lambda: all(swarm.show(name, "NRestarts") == ("1",) for name in restarted), "one restart of each", 10)
     swarm.active(*restarted)
