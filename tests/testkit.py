@@ -32,14 +32,21 @@ BIN = Path(sys.executable).parent
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T | None], what: str, within_sec: float = WAIT_SEC, *, pause_sec: float = 0.02) -> T:
+def eventually(
+    check: Callable[[], T | None],
+    what: str | Callable[[], str],
+    within_sec: float = WAIT_SEC,
+    *,
+    pause_sec: float = 0.02,
+) -> T:
     """Ask until the answer is true, and return it; a failure says what was waited for."""
     end = time.monotonic() + within_sec
     while True:
         found = check()
         if found:
             return found
-        assert time.monotonic() < end, f"not within {within_sec:g} s: {what}"
+        if time.monotonic() >= end:
+            raise AssertionError(f"not within {within_sec:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(pause_sec)
 
 
@@ -223,7 +230,7 @@ class Service:
 
     def logs(self, text: str, within_sec: float = WAIT_SEC) -> Self:
         """Wait until its log holds a text."""
-        eventually(lambda: text in self.log, f"{self.name} logs {text!r}; it logged:\n{self.log}", within_sec)
+        eventually(lambda: text in self.log, lambda: f"{self.name} logs {text!r}; it logged:\n{self.log}", within_sec)
         return self
 
     def ended(self) -> bool:

@@ -25,11 +25,7 @@ _OFF = signal.SIGRTMIN + 3
 
 def eventually(check: Callable[[], T | None], what: str | Callable[[], str], within_sec: float) -> T:
     """Ask until the answer is true; each question costs a process, so it is not asked without a pause."""
-    try:
-        return testkit.eventually(check, "", within_sec, pause_sec=0.1)
-    except AssertionError:
-        said = what if isinstance(what, str) else what()
-        raise AssertionError(f"not within {within_sec:g} s: {said}") from None
+    return testkit.eventually(check, what, within_sec, pause_sec=0.1)
 
 
 class Machine:

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from testkit import BIN, SERVICES, eventually, free_port, truth
 
+# They prefer the same ports: one at a time.
+pytestmark = pytest.mark.xdist_group("local")
+
 KINDS = ("redis-server", "embedded")
 
 
@@ -75,7 +78,7 @@ class Terminals:
 
     def sees(self, text: str) -> None:
         """Wait until `up` has printed a text."""
-        eventually(lambda: text in self.shown(), f"{text!r} in:\n{self.shown()}")
+        eventually(lambda: text in self.shown(), lambda: f"{text!r} in:\n{self.shown()}")
 
     def all_ready(self) -> None:
         """Wait until every service says that it is ready."""
