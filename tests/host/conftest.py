@@ -22,7 +22,8 @@ from host.machine import Machine, machine
 
 Boot = Callable[..., Machine]
 Figure = Callable[[str], None]
-_RUN = KEPT / f"run-{os.environ.get('PYTEST_XDIST_TESTRUNUID', uuid.uuid4().hex)}"
+# The process that hands the tests out comes here first, and those that run them inherit its name for the run.
+_RUN = KEPT / f"run-{os.environ.setdefault('MARKETSWARM_TEST_RUN', uuid.uuid4().hex)}"
 SOURCE = "srv/marketswarm"
 """Where a host finds the checkout or the wheel."""
 

@@ -85,10 +85,12 @@ class Machine:
         self._container.wait(BOOT_SEC)
         self._container = None
         self._leader = 0
-        folders = [path for path in self._group.rglob("*") if path.is_dir()]
-        for folder in (*sorted(folders, reverse=True), self._group):
-            # The last processes may still be on their way out.
-            testkit.eventually(functools.partial(_removed, folder), f"{folder} is empty", BOOT_SEC)
+        # systemd-nspawn makes one of the same name in a hierarchy of the old kind, if there is one.
+        for group in {self._group, *Path("/sys/fs/cgroup").glob(f"*/{self._group.name}")}:
+            folders = [path for path in group.rglob("*") if path.is_dir()]
+            for folder in (*sorted(folders, reverse=True), group):
+                # The last processes may still be on their way out.
+                testkit.eventually(functools.partial(_removed, folder), f"{folder} is empty", BOOT_SEC)
 
     def _answers(self) -> bool:
         assert self._container is not None
