@@ -1,11 +1,13 @@
 """What people are told when systemd gives a unit of the swarm up: over a bad truth, a bad setting, a dead bus."""
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from marketswarm import log, names
-from marketswarm.bus import Bus
+from marketswarm.bus import Bus, connect
 from marketswarm.errors import BadTruthError, BusRefusedError, BusUnreachableError
 from marketswarm.log.alerts import announce
 from marketswarm.messages import UnitFailed, encode
@@ -54,36 +56,37 @@ async def tell(unit: str, settings: Settings) -> None:
         return
     alert = UnitFailed(unit, reason(unit, settings.failed_result, settings.failed_exit_status), int(time.time()))
     announce(alert)
-    system = _bus(names.SYSTEM_BUS, settings, Truth(services={}))
+    buses = connect({bus: settings.address(bus) for bus in names.DEFAULT_BUS_URLS}, client_name=CLIENT_NAME)
     try:
-        truth = await _truth(system, settings)
+        truth = await _truth(buses.values(), settings)
         where = truth.alerts_to(settings.alert_channel)
-        await _put(encode(alert), system, where, settings, truth)
-    except (BusUnreachableError, BusRefusedError) as error:
-        _log.warning("the journal alone has this alert: %s", error)
+        if where.bus not in buses:
+            address = settings.address(where.bus, truth.bus_urls())
+            buses |= connect({where.bus: address}, client_name=CLIENT_NAME)
+        await _put(encode(alert), buses, where)
     finally:
-        await system.close()
+        for bus in buses.values():
+            await bus.close()
 
 
-async def _truth(bus: Bus, settings: Settings) -> Truth:
+async def _truth(buses: Iterable[Bus], settings: Settings) -> Truth:
     """Read the truth, for where alerts go; what cannot be read is the default."""
-    stored = await bus.truth(settings.truth_key)
-    try:
-        return parse(stored.raw) if stored else Truth(services={})
-    except BadTruthError:
-        return Truth(services={})
+    for bus in buses:
+        with contextlib.suppress(BadTruthError, BusUnreachableError, BusRefusedError):
+            if stored := await bus.truth(settings.truth_key):
+                return parse(stored.raw)
+    return Truth(services={})
 
 
-async def _put(event: bytes, system: Bus, where: Endpoint, settings: Settings, truth: Truth) -> None:
+async def _put(event: bytes, buses: Mapping[str, Bus], where: Endpoint) -> None:
+    """Append to the log stream and publish, each as far as its bus allows."""
     same = where.bus == names.SYSTEM_BUS
-    await system.record(event, health_of=None, log=True, channel=where.key if same else None)
+    try:
+        await buses[names.SYSTEM_BUS].record(event, health_of=None, log=True, channel=where.key if same else None)
+    except (BusUnreachableError, BusRefusedError) as error:
+        _log.warning("not in the log of alerts: %s", error)
     if not same:
-        other = _bus(where.bus, settings, truth)
         try:
-            await other.publish(where.key, event)
-        finally:
-            await other.close()
-
-
-def _bus(name: str, settings: Settings, truth: Truth) -> Bus:
-    return Bus(name, settings.address(name, truth.bus_urls()), client_name=CLIENT_NAME, loud=False)
+            await buses[where.bus].publish(where.key, event)
+        except (BusUnreachableError, BusRefusedError) as error:
+            _log.warning("not published: %s", error)

@@ -76,9 +76,9 @@ async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> 
 async def restore(read: Callable[[], bytes], settings: Settings, *, wait_sec: float, say: Say) -> None:
     """Give a bus that lost the truth the one that the swarm runs on: what another bus still holds.
 
-    The file (``read``) is asked only where no bus holds a good document: a bus that fails must not put an edit into
-    force that nobody has seeded. A bus that does not answer within ``wait_sec`` is left to its own next start. Raises
-    BadTruthError, NoTruthFileError, BusRefusedError.
+    The file (``read``) is asked only where no bus that answers holds a good document: a bus that fails must not put an
+    edit into force that nobody has seeded. A bus that does not answer within ``wait_sec`` is left to its own next
+    start. Raises BadTruthError, NoTruthFileError, BusRefusedError.
     """
     buses = list(
         connect({bus: settings.address(bus) for bus in names.DEFAULT_BUS_URLS}, client_name=CLIENT_NAME).values()
@@ -87,6 +87,8 @@ async def restore(read: Callable[[], bytes], settings: Settings, *, wait_sec: fl
 
     async def once() -> None:
         present = [bus for bus in buses if await _comes(bus, began, wait_sec, say)]
+        if not present:
+            return
         held = {bus: await bus.truth(settings.truth_key) for bus in present}
         good = [found for found in held.values() if found is not None and examine(found.raw, found.sha256).whole]
         wanted = good[0] if good else _sealed(read())

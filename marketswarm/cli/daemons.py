@@ -37,7 +37,9 @@ def run(service: str) -> None:
 @click.argument("unit")
 def unit_failed(unit: str) -> None:
     """Announce that systemd has given UNIT up; the units call it by OnFailure=."""
-    from marketswarm import settings
+    from marketswarm.doctor import ask_environment
     from marketswarm.failure import tell
 
-    asyncio.run(tell(unit, settings.load()))
+    # The setting that cannot be used may be why the unit failed: it must not silence this.
+    environment, _ = ask_environment()
+    asyncio.run(tell(unit, environment))

@@ -52,7 +52,7 @@ def install(root: Path, system_port: int | None, market_port: int | None, *, sta
     laid = installing.lay_down(root, man_pages() | completions(), click.echo)
     for bus, port in ((names.SYSTEM_BUS, system_port), (names.MARKET_BUS, market_port)):
         if port is not None:
-            ports.move_bus(root, bus, port)
+            laid.changed.add(ports.move_bus(root, bus, port))
     if live:
         installing.set_going(laid, click.echo, start=start)
 
@@ -72,9 +72,10 @@ def uninstall(root: Path, *, purge: bool) -> None:
       77  not root
     """
     from marketswarm import install as installing
+    from marketswarm import units
 
     live = root == Path("/")
     if live:
         installing.check_root()
-    installing.take_away(root, click.echo, purge=purge, live=live)
+    installing.take_away(root, click.echo, purge=purge, live=live and units.systemd_runs())
     click.echo("MarketSwarm is uninstalled")

@@ -62,7 +62,7 @@ def _lay_config(root: Path, file: HostFile, manifest: Manifest, say: Say) -> boo
     manifest.config[str(file.path)] = shipped
     if present == shipped:
         beside.unlink(missing_ok=True)
-        return False
+        return shipped != last  # a run that was cut off has laid it, and nobody has acted on it yet
     if present in (None, last):
         write(path, file.content, file.mode)
         return True

@@ -8,7 +8,18 @@ from marketswarm.errors import MarketSwarmError
 from marketswarm.install import systemd
 from marketswarm.install.laying import Say
 from marketswarm.install.manifest import Manifest
-from marketswarm.install.plan import BIN, COMMANDS, CONFIG, OPERATORS_UNITS, PRIVATE_STATE, STATE, UNITS, VENV
+from marketswarm.install.plan import (
+    BIN,
+    COMMANDS,
+    CONFIG,
+    MANIFEST,
+    OPERATORS_UNITS,
+    PRIVATE_STATE,
+    STATE,
+    UNITS,
+    VENV,
+    files,
+)
 
 BROUGHT_REDIS = STATE / "brought-redis-server"
 """Left by packaging/install.sh where it was that which installed Debian's redis-server, and masked its unit."""
@@ -20,7 +31,9 @@ def take_away(root: Path, say: Say, *, purge: bool, live: bool) -> None:
     if live:
         _stop(say)
     _disable(root)
-    for name in sorted(manifest.files):
+    # Where the manifest is lost, they are those of this version.
+    of_this_version = {str(file.path) for file in files({}) if not file.config}
+    for name in sorted(manifest.files if (root / MANIFEST).exists() else of_this_version):
         if PurePosixPath(name).parent != BIN:
             (root / name).unlink(missing_ok=True)
             _prune((root / name).parent, root / UNITS)
