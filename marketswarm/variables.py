@@ -35,7 +35,7 @@ VARIABLES: Final = (
     Variable(
         (names.ENV_TRUTH_REDIS_URL,),
         "all",
-        "read the truth from there only",
+        "read the truth from there only, and follow it there",
         f"{names.SYSTEM_BUS}, then {names.MARKET_BUS}",
     ),
     Variable((names.ENV_TRUTH_REDIS_KEY,), "all", "the truth's key", f"`{names.TRUTH_KEY}`"),

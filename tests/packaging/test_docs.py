@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEMO = "python3 -m venv .venv && .venv/bin/pip install --quiet --use-pep517 '.[local]' && .venv/bin/marketswarm demo"
 TEST = "python3 -m venv .venv && .venv/bin/pip install --quiet tox && .venv/bin/tox"
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/operate.md")
 """What speaks of today. The changelog may name what is gone, or still to come."""
 TOP = r"(?:\.ci|benchmarks|docs|etc|marketswarm|packaging|systemd|tests)"
 
