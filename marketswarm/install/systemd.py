@@ -18,7 +18,7 @@ def systemctl(*words: str, timeout_sec: float = 120) -> str:
 
 def is_active(unit: str) -> bool:
     """Whether a unit runs."""
-    return subprocess.run(["systemctl", "--quiet", "is-active", unit], check=False).returncode == 0  # noqa: S603, S607
+    return _ask(["systemctl", "--quiet", "is-active", unit], 10).returncode == 0
 
 
 def seed() -> None:
@@ -32,11 +32,15 @@ def update_catalog() -> None:
 
 
 def _run(command: list[str], timeout_sec: float) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_sec, check=False)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        raise MarketSwarmError(f"{' '.join(command)}: not done after {timeout_sec:g} s") from None
+    done = _ask(command, timeout_sec)
     if done.returncode:
         last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
         raise MarketSwarmError(f"{' '.join(command)}: {last}")
     return done.stdout
+
+
+def _ask(command: list[str], timeout_sec: float) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_sec, check=False)  # noqa: S603 - ours
+    except subprocess.TimeoutExpired:
+        raise MarketSwarmError(f"{' '.join(command)}: not done after {timeout_sec:g} s") from None
