@@ -101,15 +101,32 @@ async def private_servers(
     """
     program = await find_program(environ.get("PATH", os.defpath), directory, server_args=server_args)
     async with AsyncExitStack() as stack:
-        by_bus = {}
-        for bus, port in zip(PREFERRED_PORTS, free_ports(tuple(PREFERRED_PORTS.values())), strict=True):
-            tail: deque[str] = deque(maxlen=1)
-            child = await Child.spawn((*program.argv, str(port)), environ, tail.append)
-            stack.push_async_callback(child.end, GRACE_SEC)
-            by_bus[bus] = Server(bus, program.label, Address("127.0.0.1", port), child, tail)
-        for server in by_bus.values():
-            await server.answer()
+        by_bus = {
+            bus: await _serve(bus, program, preferred, environ, stack) for bus, preferred in PREFERRED_PORTS.items()
+        }
         yield Servers(program.label, by_bus)
+
+
+async def _serve(
+    bus: str, program: Program, preferred: int, environ: Mapping[str, str], stack: AsyncExitStack
+) -> Server:
+    """Start a server that ends with ``stack``, and wait until it answers.
+
+    Somebody else, a second swarm say, may take the port between the look at it and the start: then another is tried.
+    """
+    while True:
+        (port,) = free_ports([preferred])
+        tail: deque[str] = deque(maxlen=1)
+        child = await Child.spawn((*program.argv, str(port)), environ, tail.append)
+        stack.push_async_callback(child.end, GRACE_SEC)
+        server = Server(bus, program.label, Address("127.0.0.1", port), child, tail)
+        try:
+            await server.answer()
+        except BusUnreachableError:
+            if port != preferred or free_ports([port]) == [port]:
+                raise  # it was not for the port
+        else:
+            return server
 
 
 async def find_program(

@@ -13,9 +13,6 @@ from marketswarm.errors import BadTruthError, BusUnreachableError
 from marketswarm.local.demo import demo
 from marketswarm.term import plain
 
-# They prefer the same ports: one at a time.
-pytestmark = pytest.mark.xdist_group("local")
-
 SERVICES = ["rss_agg", "massive", "mesh", "vexy_ai", "healer", "sentinel"]
 TRUTH = Path("etc/truth.json")
 ACTS = [

@@ -15,9 +15,6 @@ from pathlib import Path
 import pytest
 from testkit import BIN, SERVICES, eventually, free_port, truth
 
-# They prefer the same ports: one at a time.
-pytestmark = pytest.mark.xdist_group("local")
-
 KINDS = ("redis-server", "embedded")
 
 
