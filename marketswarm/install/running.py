@@ -1,5 +1,6 @@
 """Setting a host going, after its files were laid down."""
 
+from marketswarm import names
 from marketswarm.errors import MarketSwarmError
 from marketswarm.install import systemd
 from marketswarm.install.laying import Laid, Say
@@ -18,15 +19,15 @@ def set_going(laid: Laid, say: Say, *, start: bool) -> None:
     """
     systemd.systemctl("daemon-reload")
     systemd.update_catalog()
-    systemd.systemctl("enable", "--quiet", systemd.TARGET)
+    systemd.systemctl("enable", "--quiet", names.TARGET_UNIT)
     if not start:
         return
-    if systemd.is_active(systemd.TARGET):
+    if systemd.is_active(names.TARGET_UNIT):
         _renew(laid, say)
     else:
         say("starting the swarm")
         try:
-            systemd.systemctl("start", systemd.TARGET, timeout_sec=START_SEC)
+            systemd.systemctl("start", names.TARGET_UNIT, timeout_sec=START_SEC)
         except MarketSwarmError as error:
             raise MarketSwarmError(f"{error}; see what is wrong: marketswarm doctor") from None
 

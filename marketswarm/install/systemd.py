@@ -5,7 +5,6 @@ import sys
 
 from marketswarm.errors import MarketSwarmError
 
-TARGET = "marketswarm.target"
 SERVICES = "marketswarm@*.service"
 BUSES = "marketswarm-redis@*.service"
 ALL = ("marketswarm*", "marketswarm-*", "marketswarm@*")

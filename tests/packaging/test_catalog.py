@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bring import left_out, must_not_be_left_out
+from testkit import need
 
 from marketswarm import names
 
@@ -14,11 +14,7 @@ CATALOG = Path(__file__).parents[2] / "systemd/marketswarm.catalog"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A host's file system that holds nothing but the catalog, where the operator's own are."""
-    why = left_out("journalctl")
-    if why and must_not_be_left_out():
-        pytest.fail(why)
-    if why:
-        pytest.skip(why)
+    need("journalctl")
     folder = tmp_path / "usr/local/lib/systemd/catalog"
     folder.mkdir(parents=True)
     (folder / CATALOG.name).write_bytes(CATALOG.read_bytes())

@@ -466,7 +466,7 @@ def test_without_systemd_there_is_nothing_to_install_for(good_host: None, monkey
 class Systemd:
     """Stands for the service manager; ``asked`` is what it was asked, in order."""
 
-    TARGET, SERVICES, BUSES, ALL = systemd.TARGET, systemd.SERVICES, systemd.BUSES, systemd.ALL
+    TARGET, SERVICES, BUSES, ALL = names.TARGET_UNIT, systemd.SERVICES, systemd.BUSES, systemd.ALL
 
     def __init__(self, *, active: bool = False, fails: str | None = None) -> None:
         self.asked: list[str] = []
