@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 6379
+CONNECT_SEC = 0.5
+"""Less than TCP waits before it repeats a lost SYN (RFC 6298: a second), since a new attempt is then the quicker one."""
+TLS_CONNECT_SEC = 1.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -66,6 +69,11 @@ class Address:
     def local(self) -> bool:
         """Whether it leads to this machine, as far as names tell."""
         return bool(self.path) or self.host in _LOOPBACK
+
+    @property
+    def connect_sec(self) -> float:
+        """How long a connection may take to come up; after that another attempt is the better bet."""
+        return TLS_CONNECT_SEC if self.tls else CONNECT_SEC
 
     def same_server(self, other: "Address") -> bool:
         """Whether both lead to one server, as far as names tell: every spelling of loopback is one host."""

@@ -6,6 +6,7 @@ act). redis-py's own retries are off: they block for seconds while a watchdog wa
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -213,11 +214,14 @@ def _pool(address: Address, client_name: str) -> ConnectionPool:
         # RESP3, the library's default, is slower and turns on notices that a single server never sends.
         "protocol": 2,
         "socket_timeout": TIMEOUT_SEC,
-        "socket_connect_timeout": TIMEOUT_SEC,
+        "socket_connect_timeout": address.connect_sec,
         "retry": Retry(NoBackoff(), 0),
     }
     if address.path:
         return ConnectionPool(connection_class=UnixDomainSocketConnection, path=address.path, **options)
+    # What was given up must not arrive after all: the kernel would deliver a beat of a partition's begin at its end,
+    # also for a process that has died meanwhile. tcp(7)
+    options["socket_keepalive_options"] = {socket.TCP_USER_TIMEOUT: round(TIMEOUT_SEC * 1000)}
     kind: type[Connection] = SSLConnection if address.tls else Connection
     return ConnectionPool(connection_class=kind, host=address.host, port=address.port, **options)
 

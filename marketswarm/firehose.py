@@ -21,7 +21,7 @@ from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarm
 from marketswarm.messages import Heartbeat, Malformed, decode_heartbeat
 from marketswarm.pacing import Backoff
 
-CONNECT_SEC = 1.0
+CONFIRM_SEC = 1.0
 ECHO_SEC = 1.0
 ECHO_TRIES = 2
 CANARY_PERIOD_SEC = 1.0
@@ -105,7 +105,7 @@ class Firehose:
     async def _listen(self) -> None:
         session = await self._connect()
         try:
-            await asyncio.wait_for(asyncio.shield(session.subscribed), CONNECT_SEC + len(self._services) / 10_000)
+            await asyncio.wait_for(asyncio.shield(session.subscribed), CONFIRM_SEC + len(self._services) / 10_000)
             self._session = session
             if await self._hears(session):
                 self._early_cuts, self._lost = 0, False
@@ -136,7 +136,7 @@ class Firehose:
         else:
             context = ssl.create_default_context() if to.tls else None
             connecting = loop.create_connection(factory, to.host, to.port, ssl=context)
-        async with asyncio.timeout(CONNECT_SEC):
+        async with asyncio.timeout(to.connect_sec):
             _, session = await connecting
         session.subscribe(_login(to), [*self._services, self._canary.encode()])
         return session

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 class Backoff:
     """Exponential backoff with equal jitter: half of each delay is certain, half is chance.
 
-    ``chance`` yields numbers in [0, 1). Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
+    ``chance`` yields numbers in [0, 1). At the cap that is the default, a bus is tried again so soon that it is found
+    within a second of its return, the bound of a connection included. Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
     2015.
     """
 
     chance: Callable[[], float]
     base_sec: float = 0.1
-    cap_sec: float = 1.0
+    cap_sec: float = 0.4
     _tries: int = field(default=0, init=False)
 
     def next_sec(self) -> float:

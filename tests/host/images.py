@@ -1,7 +1,8 @@
 """Images of bare Debian hosts: made once, kept, and never changed; each test boots an overlay of one.
 
-A bare image has systemd and neither Python nor Redis. What the installer brings lies in the image's download caches, so
-that no test depends on a network: Debian's packages in apt's own, wheels in a folder that pip is told of.
+A bare image has systemd and neither Python nor Redis. What the installer brings, and what tests make faults with, lies
+in the image's download caches, so that no test depends on a network: Debian's packages in apt's own, wheels in a folder
+that pip is told of.
 """
 
 import fcntl
@@ -21,7 +22,8 @@ PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nsenter")
 WHEELS = "srv/wheels"
 _INCLUDE = "systemd,systemd-sysv,dbus,libpam-systemd,ca-certificates,iproute2,procps"
 _BROUGHT = "python3 python3-venv redis-server"
-_RECIPE = f"1 {_INCLUDE} {_BROUGHT}"
+_FOR_FAULTS = "libfaketime nftables"
+_RECIPE = f"2 {_INCLUDE} {_BROUGHT} {_FOR_FAULTS}"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -61,7 +63,7 @@ def _key(*parts: str) -> str:
 
 def _bootstrap(release: str, root: Path) -> None:
     """Unpack a minimal Debian, with its package lists and what the installer will ask apt for."""
-    download = f"apt-get --quiet --yes --no-install-recommends --download-only install {_BROUGHT} >/dev/null"
+    download = f"apt-get --quiet --yes --no-install-recommends --download-only install {_BROUGHT} {_FOR_FAULTS} >/dev/null"
     # Deleted after each installation otherwise, by apt itself.
     keep = 'echo "APT::Keep-Downloaded-Packages true;" > "$1/etc/apt/apt.conf.d/90keep"'
     hooks = [f"--customize-hook={keep}", f'--customize-hook=chroot "$1" {download}']
