@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 6379
 CONNECT_SEC = 0.5
-"""Less than TCP waits before it repeats a lost SYN (RFC 6298: a second), since a new attempt is then the quicker one."""
+"""Less than TCP waits before it repeats a lost SYN (RFC 6298: a second): a new attempt is the quicker one."""
 TLS_CONNECT_SEC = 1.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

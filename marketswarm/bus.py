@@ -21,9 +21,14 @@ from redis.backoff import NoBackoff
 
 from marketswarm import names
 from marketswarm.address import Address
-from marketswarm.errors import BusRefusedError, BusUnreachableError, NotRedisError, reason
+from marketswarm.errors import NO_DESCRIPTOR, BusRefusedError, BusUnreachableError, NotRedisError, reason
 
 TIMEOUT_SEC = 1.0
+_HINT = "is its redis-server running?"
+_HINTS = {
+    NO_DESCRIPTOR: "raise LimitNOFILE= of this service, or find what it leaves open",
+    "max number of clients reached": "see by `redis-cli CLIENT LIST` who has its connections",
+}
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -189,7 +194,8 @@ class Bus:
         return answer
 
     def _unreachable(self, error: BaseException) -> BusUnreachableError:
-        line = f"{self.name} at {self.address} does not answer ({reason(error)}); is its redis-server running?"
+        why = reason(error)
+        line = f"{self.name} at {self.address} does not answer ({why}); {_HINTS.get(why, _HINT)}"
         if self._lost_at is None:
             self._lost_at = time.monotonic()
             _log.log(logging.WARNING if self.loud else logging.DEBUG, "%s", line)

@@ -3,6 +3,7 @@
 The codes are those of BSD's sysexits(3), which ``systemctl status`` prints by name.
 """
 
+import errno
 from collections.abc import Sequence
 
 _REASONS = {
@@ -12,6 +13,7 @@ _REASONS = {
     FileNotFoundError: "no such socket",
     PermissionError: "permission denied",
 }
+NO_DESCRIPTOR = "no file descriptor left"
 
 
 def reason(error: BaseException) -> str:
@@ -21,6 +23,8 @@ def reason(error: BaseException) -> str:
         for kind, words in _REASONS.items():
             if isinstance(cause, kind):
                 return words
+        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+            return NO_DESCRIPTOR
         cause = cause.__cause__ or cause.__context__
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 

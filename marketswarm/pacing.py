@@ -9,8 +9,8 @@ class Backoff:
     """Exponential backoff with equal jitter: half of each delay is certain, half is chance.
 
     ``chance`` yields numbers in [0, 1). At the cap that is the default, a bus is tried again so soon that it is found
-    within a second of its return, the bound of a connection included. Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
-    2015.
+    within a second of its return, the bound of a connection included. Source: M. Brooker, "Exponential Backoff And
+    Jitter", AWS Architecture Blog, 2015.
     """
 
     chance: Callable[[], float]

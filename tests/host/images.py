@@ -63,7 +63,9 @@ def _key(*parts: str) -> str:
 
 def _bootstrap(release: str, root: Path) -> None:
     """Unpack a minimal Debian, with its package lists and what the installer will ask apt for."""
-    download = f"apt-get --quiet --yes --no-install-recommends --download-only install {_BROUGHT} {_FOR_FAULTS} >/dev/null"
+    download = (
+        f"apt-get --quiet --yes --no-install-recommends --download-only install {_BROUGHT} {_FOR_FAULTS} >/dev/null"
+    )
     # Deleted after each installation otherwise, by apt itself.
     keep = 'echo "APT::Keep-Downloaded-Packages true;" > "$1/etc/apt/apt.conf.d/90keep"'
     hooks = [f"--customize-hook={keep}", f'--customize-hook=chroot "$1" {download}']

@@ -1,10 +1,11 @@
 """packaging/install.sh on bare Debian hosts: first, again, cut off, hindered; and what is left when it goes."""
 
+import json
 from pathlib import Path
 
 import pytest
 from host.conftest import SOURCE, Boot, Figure, Installation, copy_checkout
-from host.layout import BUSES, UNITS, pids, unit
+from host.layout import BUSES, INTERVAL_SEC, UNITS, document, pids, unit
 from host.machine import Machine, eventually
 from testkit import SERVICES
 
@@ -14,6 +15,7 @@ NO_TRACE = (
     " -o -name *marketswarm* -print"
 )
 INSTALL_SEC = 300
+SHIPPED_TIMEOUT_SEC = 30
 
 
 @pytest.fixture
@@ -75,6 +77,44 @@ def test_run_again_it_upgrades(host: Machine, figure: Figure) -> None:
     assert starts(host) == {name: count + 1 for name, count in before.items()}
     host.active(*UNITS)
     assert host.alert_types() == []
+
+
+def test_upgrade_and_downgrade_under_load_are_no_outage(boot: Boot, figure: Figure) -> None:
+    """The bus busy with a stranger's requests, up a version and down again: no gap in anybody's beats alarms healer."""
+    wanted = document()
+    wanted["services"]["healer"]["threshold"]["heartbeat_cadence"] = SHIPPED_TIMEOUT_SEC
+    wanted["services"]["healer"]["heartbeat"]["timeout_sec"] = SHIPPED_TIMEOUT_SEC
+    host = boot(wanted)
+    copy_checkout(host.root / SOURCE)
+    host.active(*UNITS)
+    host.run("systemd-run", "--quiet", "--unit=load", "redis-benchmark", "-c", "1", "-t", "get", "-l", "-q")
+    host.run("systemd-run", "--quiet", "--unit=ear", "redis-cli", "PSUBSCRIBE", "*:heartbeat")
+    before, buses = starts(host), [host.pid(bus) for bus in BUSES]
+    for number, (old, new) in enumerate((("0.1.0", "0.1.1"), ("0.1.1", "0.1.0")), start=1):
+        edit(host.root / SOURCE / "pyproject.toml", f'version = "{old}"', f'version = "{new}"')
+        host.run(INSTALL, within_sec=INSTALL_SEC)
+        assert host.run("marketswarm", "--version").strip() == f"marketswarm {new}"
+        host.active(*UNITS)
+        assert starts(host) == {name: count + number for name, count in before.items()}
+    assert [host.pid(bus) for bus in BUSES] == buses
+    assert host.states("load") == ["active"]
+    gap, service = longest_gap(host.journal("ear"))
+    figure(f"upgrade and downgrade under load: longest gap {gap:.1f} s ({service}), beats each {INTERVAL_SEC} s")
+    assert gap < SHIPPED_TIMEOUT_SEC
+    assert host.alerts() == []
+
+
+def longest_gap(heard: str) -> tuple[float, str]:
+    """The longest time between two beats of a service, and whose it was; every service must be among them."""
+    last: dict[str, float] = {}
+    gaps: list[tuple[float, str]] = []
+    for line in heard.splitlines():
+        if line.startswith("{"):
+            beat = json.loads(line)
+            gaps.append((beat["ts"] - last.get(beat["svc"], beat["ts"]), beat["svc"]))
+            last[beat["svc"]] = beat["ts"]
+    assert set(last) == set(SERVICES)
+    return max(gaps)
 
 
 def test_cut_off_at_any_step_it_can_be_run_again(bare_host: Machine) -> None:

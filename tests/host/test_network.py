@@ -50,7 +50,7 @@ def test_workers_cut_off_are_back_within_a_second_and_missed_only_past_their_tim
 
 
 def test_healer_cut_off_convicts_nobody_and_finds_who_died_meanwhile(host: Machine, figure: Figure) -> None:
-    """One bus_lost and one bus_ok each time, no miss but sentinel's of healer itself; the dead one within its timeout."""
+    """One bus_lost and one bus_ok each time, no false miss; the dead one is found within its timeout."""
     for number, (cut_sec, how) in enumerate(((5, (AWAY,)), (20, (BACK,)), (40, (AWAY, BACK))), start=1):
         with cut(host, {"healer": how}):
             time.sleep(cut_sec)
@@ -68,7 +68,7 @@ def test_healer_cut_off_convicts_nobody_and_finds_who_died_meanwhile(host: Machi
 
 
 def test_a_beat_that_was_held_up_does_not_bring_the_dead_back(host: Machine) -> None:
-    """A service sends into a cut network and dies: what its host still holds is not delivered when the network heals."""
+    """A service sends into a cut network and dies: what its host still holds is never delivered."""
     with cut(host, {"mesh": (AWAY, BACK)}):
         time.sleep(INTERVAL_SEC + 0.5)
         host.systemctl("stop", unit("mesh"))
