@@ -1,6 +1,8 @@
 """Asks the machine and the buses: each question has a deadline, and what came instead of an answer is returned."""
 
 import asyncio
+import contextlib
+import re
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -56,6 +58,17 @@ def ask_file(path: Path) -> Document | NoTruthFileError:
         return Document.of(seed.read_file(path))
     except NoTruthFileError as error:
         return error
+
+
+def ask_ports() -> dict[str, int]:
+    """Read on which ports this host's own buses listen; those of which nothing can be read are left out."""
+    found = {}
+    for bus in names.DEFAULT_BUS_URLS:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            text = Path(names.redis_conf(bus)).read_text(encoding="utf-8")
+            if ports := re.findall(r"^port (\d+)$", text, re.MULTILINE):
+                found[bus] = int(ports[-1])
+    return found
 
 
 async def ask_systemd(services: Iterable[str]) -> Shown:

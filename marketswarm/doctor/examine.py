@@ -12,7 +12,7 @@ from marketswarm.bus import Bus, connect
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
 from marketswarm.doctor import hosts, swarm, truths
-from marketswarm.doctor.ask import ask_bus, ask_file, ask_swarm, ask_systemd
+from marketswarm.doctor.ask import ask_bus, ask_file, ask_ports, ask_swarm, ask_systemd
 from marketswarm.doctor.buses import BusFound, judge_bus
 from marketswarm.doctor.remedies import Remedies
 from marketswarm.doctor.report import Check, Report, skip
@@ -37,7 +37,7 @@ async def examine(file: Path | None, settings: Settings, wrong: BadEnvironmentEr
     held = truths.stored_documents(found)
     in_use = truths.usable([*held.values(), document])
     known = in_use[1].services if in_use else installed
-    remedies = Remedies(hosts.is_managed(shown), path if document else None)
+    remedies = Remedies(hosts.is_managed(shown), path if document else None, ask_ports())
     checks = [
         truths.judge_environment(wrong, remedies),
         truths.judge_file(path, in_file, remedies, named=file is not None),

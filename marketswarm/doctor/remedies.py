@@ -1,7 +1,7 @@
 """What to type about it: every remedy, on a host that systemd runs and anywhere else."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 
@@ -11,10 +11,15 @@ from marketswarm.address import Address
 
 @dataclass(frozen=True, slots=True)
 class Remedies:
-    """The remedies for this machine. ``managed``: MarketSwarm's units are installed here. ``file``: its truth file."""
+    """The remedies for this machine.
+
+    ``managed``: MarketSwarm's units are installed here. ``file``: its truth file. ``moved``: the ports of those of its
+    own buses that an operator has moved.
+    """
 
     managed: bool
     file: Path | None = None
+    moved: Mapping[str, int] = field(default_factory=dict)
 
     def variables(self, wrong: Iterable[str]) -> str:
         """Against variables that cannot be used."""
@@ -151,8 +156,10 @@ class Remedies:
         return "timedatectl set-ntp true, on the host whose clock is off"
 
     def _is_ours(self, bus: str, address: Address) -> bool:
-        default = names.DEFAULT_BUS_URLS.get(bus)
-        return self.managed and default is not None and address.same_server(Address.parse(default))
+        if not self.managed or bus not in names.DEFAULT_BUS_URLS:
+            return False
+        own = Address.parse(names.DEFAULT_BUS_URLS[bus])
+        return address.same_server(replace(own, port=self.moved.get(bus, own.port)))
 
 
 def redis_cli(address: Address) -> str:

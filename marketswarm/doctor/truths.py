@@ -115,7 +115,8 @@ def judge_followers(leases: Mapping[str, Lease], sha256: str, remedies: Remedies
         return skip(name, "no service says which truth it runs on")
     behind = [service for service, truth in runs_on.items() if truth != sha256]
     if behind:
-        return warn(name, f"not on the one that is stored: {', '.join(behind)}", remedies.restart(behind))
+        found = f"not on the one that is stored, unless it has come since their last beat: {', '.join(behind)}"
+        return warn(name, found, remedies.restart(behind))
     return ok(name, f"{len(runs_on)} service(s) run on {sha256[:SHOWN]}")
 
 

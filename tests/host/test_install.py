@@ -156,6 +156,12 @@ def test_a_port_that_somebody_holds_stops_it_with_two_ways_out(bare_host: Machin
     assert bare_host.pid("redis-server.service") == pid
     assert bare_host.run("redis-cli", "-p", "6379", "EXISTS", "truth:doc") == "0\n"
     assert bare_host.run("redis-cli", "-p", "6479", "EXISTS", "truth:doc") == "1\n"
+    bare_host.systemctl("stop", BUSES[0])
+    said = bare_host.tries("marketswarm", "doctor").stdout
+    # Once as a unit that is stopped, once as a bus that does not answer.
+    assert said.count(f"systemctl start {BUSES[0]}") == 2, said
+    assert "redis-server --port" not in said
+    bare_host.systemctl("start", BUSES[0])
     status = bare_host.tries("marketswarm", "status")
     assert "healer" in status.stdout, status.stderr
     bare_host.run(INSTALL, within_sec=INSTALL_SEC)

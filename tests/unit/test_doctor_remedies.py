@@ -136,3 +136,11 @@ def test_seeding_is_the_bootstrap_s_where_it_seeds_that_file(remedies: Remedies,
 def test_redis_cli_is_spelled_without_the_password(address: Address, expected: str) -> None:
     """It can be typed as it stands, and shown to anybody."""
     assert redis_cli(address) == expected
+
+
+def test_a_bus_that_was_moved_is_still_a_unit() -> None:
+    """On the port that its .conf says; whoever has the port that it left is somebody else's."""
+    moved = Remedies(managed=True, moved={"system-redis": 6479})
+    assert "marketswarm-redis@system" in moved.start_bus("system-redis", Address("127.0.0.1", 6479))
+    assert "marketswarm-redis" not in moved.start_bus("system-redis", HERE)
+    assert "marketswarm-redis@market" in moved.start_bus("market-redis", Address("127.0.0.1", 6380))

@@ -144,7 +144,10 @@ def test_who_runs_on_another_truth_is_named() -> None:
     leases: dict[str, Any] = {"mesh": lease("mesh", "a"), "foreign": lease("foreign", ""), "junk": Lease(b"1", 5)}
     assert judge_followers(leases, "a", BY_HAND).found == "1 service(s) run on a"
     behind = judge_followers(leases | {"rss_agg": lease("rss_agg", "b")}, "a", Remedies(managed=True))
-    assert (behind.verdict, behind.found) == (Verdict.WARN, "not on the one that is stored: rss_agg")
+    assert (behind.verdict, behind.found) == (
+        Verdict.WARN,
+        "not on the one that is stored, unless it has come since their last beat: rss_agg",
+    )
     assert behind.remedy == "systemctl restart marketswarm@rss_agg.service"
     assert judge_followers({"foreign": lease("foreign", "")}, "a", BY_HAND).verdict is Verdict.SKIP
 
