@@ -20,6 +20,8 @@ TRUTH_FILE_IN_CHECKOUT: Final = "etc/truth.json"
 MAX_TRUTH_BYTES: Final = 1 << 20
 MAX_TRUTH_DEPTH: Final = 32
 SERVICE_NAME: Final = r"[a-z0-9_]{1,64}"
+MAX_UNIT_NAME: Final = 28
+"""A service of a longer name can beat and be watched, but be no unit: Linux has users of 31 characters at most."""
 
 # Services that the rest knows by name.
 HEALER: Final = "healer"

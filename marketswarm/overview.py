@@ -8,12 +8,13 @@ from typing import Any
 from marketswarm import names
 from marketswarm.bus import Bus, Lease, connect
 from marketswarm.daemon import own_position
-from marketswarm.errors import BusUnreachableError
+from marketswarm.daemon.following import sources
+from marketswarm.errors import BadTruthError, BusUnreachableError
 from marketswarm.messages import MISSES, Malformed, decode_alert, decode_heartbeat
 from marketswarm.settings import Settings
 from marketswarm.term import Paint, local_time
 from marketswarm.text import printable
-from marketswarm.truth import Position, Truth, parse
+from marketswarm.truth import Held, Position, Truth, best, examine
 
 CLIENT_NAME = "marketswarm:status"
 
@@ -64,17 +65,12 @@ class Overview:
 
 
 async def look(settings: Settings) -> Overview:
-    """Ask the buses. Raises BusUnreachableError where system-redis, which holds the verdicts, does not answer."""
-    system = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name=CLIENT_NAME, loud=False)
-    try:
-        stored = await system.truth(settings.truth_key)
-    finally:
-        await system.close()
-    if stored is None:
-        raise BusUnreachableError(
-            f"{names.SYSTEM_BUS} at {system.address} has no {settings.truth_key}: run marketswarm-seed"
-        )
-    truth = parse(stored.raw)
+    """Ask the buses.
+
+    Raises BusUnreachableError where system-redis, which holds the verdicts, does not answer, or no bus has the truth;
+    BadTruthError where what they have cannot be used.
+    """
+    truth = await _truth(settings)
     urls = truth.bus_urls()
     buses = connect({bus: settings.address(bus, urls) for bus in urls}, client_name=CLIENT_NAME)
     try:
@@ -82,6 +78,32 @@ async def look(settings: Settings) -> Overview:
     finally:
         for bus in buses.values():
             await bus.close()
+
+
+async def _truth(settings: Settings) -> Truth:
+    """Find the truth as a service does that starts now."""
+    buses = connect(sources(settings), client_name=CLIENT_NAME)
+    found: list[Held] = []
+    lost: list[BusUnreachableError] = []
+    try:
+        for bus in buses.values():
+            try:
+                stored = await bus.truth(settings.truth_key)
+            except BusUnreachableError as error:
+                lost.append(error)
+            else:
+                found += [examine(stored.raw, stored.sha256)] if stored else []
+    finally:
+        for bus in buses.values():
+            await bus.close()
+    if loaded := best(found):
+        return loaded.truth
+    if found:
+        raise BadTruthError([fault for held in found for fault in held.faults])
+    if lost:
+        raise lost[0]
+    where = " or ".join(f"{bus.name} ({bus.address})" for bus in buses.values())
+    raise BusUnreachableError(f"there is no {settings.truth_key} on {where}: run marketswarm-seed")
 
 
 async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Overview:

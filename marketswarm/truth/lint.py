@@ -25,6 +25,7 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_close_timeouts(truth),
         *_odd_watches(truth),
         *_unwatched(truth),
+        *_long_names(truth),
     )
 
 
@@ -105,3 +106,12 @@ def _unwatched(truth: Truth) -> Iterator[str]:
             yield line(loc, f"is watched by nobody, add {quoted(at.channel)} on {at.bus} to subscribe_to of healer")
         elif names.SENTINEL not in truth.services:
             yield line(loc, f"is watched by nobody, add a section for {names.SENTINEL}")
+
+
+def _long_names(truth: Truth) -> Iterator[str]:
+    for name in truth.services:
+        if len(name) > names.MAX_UNIT_NAME:
+            yield line(
+                ("services", name),
+                f"should have at most {names.MAX_UNIT_NAME} characters to be run by a unit, whose user is ms-NAME",
+            )

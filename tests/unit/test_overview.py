@@ -128,7 +128,6 @@ def swarm(monkeypatch: pytest.MonkeyPatch) -> Swarm:
     """A swarm in which all is well."""
     found = Swarm()
     found.market.open = False
-    monkeypatch.setattr(overview, "Bus", lambda *_, **__: found.system)
     monkeypatch.setattr(overview, "connect", lambda *_, **__: {bus.name: bus for bus in (found.system, found.market)})
     return found
 
@@ -279,13 +278,20 @@ def test_without_system_redis_nothing_can_be_told(swarm: Swarm) -> None:
 
 
 def test_without_a_truth_nothing_can_be_told(swarm: Swarm) -> None:
-    """It says which key is missing and what to run."""
-    swarm.system.stored = None
-    with pytest.raises(BusUnreachableError, match="has no truth:doc: run marketswarm-seed"):
+    """It says which key is missing and what to run; what cannot be used is told fault by fault."""
+    swarm.system.stored = swarm.market.stored = None
+    with pytest.raises(BusUnreachableError, match=r"no truth:doc on .*6379.*6380.*: run marketswarm-seed"):
         swarm.look()
     swarm.system.stored = StoredTruth(b"{", None)
     with pytest.raises(BadTruthError):
         swarm.look()
+
+
+@pytest.mark.parametrize("stored", [None, StoredTruth(b"garbage", None), StoredTruth(b"{}", None)])
+def test_the_truth_is_the_one_that_services_run_on(swarm: Swarm, stored: StoredTruth | None) -> None:
+    """A bus whose truth is gone or garbage hides nothing as long as the other has it."""
+    swarm.system.stored = stored
+    assert {row.state for row in swarm.look().rows} == {Verdict.UP}
 
 
 def test_json_has_all_that_the_table_has(swarm: Swarm) -> None:

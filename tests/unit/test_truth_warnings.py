@@ -142,3 +142,11 @@ def test_warns_of_a_dependency_on_a_stranger() -> None:
     assert warned(swarm(["a:heartbeat"], a={"dependencies": ["healer", "market-redis", "b"]})) == [
         'services.a.dependencies[2]: should be a service of this document, is "b"'
     ]
+
+
+@pytest.mark.parametrize(("length", "count"), [(names.MAX_UNIT_NAME, 0), (names.MAX_UNIT_NAME + 1, 1)])
+def test_warns_of_a_name_that_no_unit_can_have(length: int, count: int) -> None:
+    """It may beat from elsewhere, so it is no fault."""
+    name = "a" * length
+    found = warned(swarm([f"{name}:heartbeat"], **{name: {}}))
+    assert [line.partition(": ")[0] for line in found] == [f"services.{name}"] * count
