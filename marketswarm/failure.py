@@ -1,9 +1,11 @@
 """What people are told when systemd gives a unit of the swarm up: over a bad truth, a bad setting, a dead bus."""
 
+import asyncio
 import contextlib
 import logging
+import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from marketswarm import log, names
@@ -11,10 +13,13 @@ from marketswarm.bus import Bus, connect
 from marketswarm.errors import BadTruthError, BusRefusedError, BusUnreachableError
 from marketswarm.log.alerts import announce
 from marketswarm.messages import UnitFailed, encode
+from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
 from marketswarm.truth import Endpoint, Truth, parse
 
 CLIENT_NAME = "marketswarm:failure"
+PATIENCE_SEC = 10.0
+"""What failed may have been a bus that is back by then. The unit that tells has thirty seconds."""
 _CODES = {
     "65": "the truth is bad",
     "66": "there is no truth file",
@@ -57,36 +62,70 @@ async def tell(unit: str, settings: Settings) -> None:
     alert = UnitFailed(unit, reason(unit, settings.failed_result, settings.failed_exit_status), int(time.time()))
     announce(alert)
     buses = connect({bus: settings.address(bus) for bus in names.DEFAULT_BUS_URLS}, client_name=CLIENT_NAME)
+    patience = _Patience(PATIENCE_SEC)
     try:
-        truth = await _truth(buses.values(), settings)
+        truth = await _truth(buses.values(), settings, patience)
         where = truth.alerts_to(settings.alert_channel)
         if where.bus not in buses:
             address = settings.address(where.bus, truth.bus_urls())
             buses |= connect({where.bus: address}, client_name=CLIENT_NAME)
-        await _put(encode(alert), buses, where)
+        await _put(encode(alert), buses, where, patience)
     finally:
         for bus in buses.values():
             await bus.close()
 
 
-async def _truth(buses: Iterable[Bus], settings: Settings) -> Truth:
+class _Patience:
+    """Waits for a bus that may only be starting again, all in all so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._backoff = Backoff(random.random)
+
+    async def once_more(self) -> bool:
+        """Wait a little; False, at once, when there is no time left."""
+        delay_sec = self._backoff.next_sec()
+        if time.monotonic() + delay_sec > self._end:
+            return False
+        await asyncio.sleep(delay_sec)
+        return True
+
+
+async def _truth(buses: Iterable[Bus], settings: Settings, patience: _Patience) -> Truth:
     """Read the truth, for where alerts go; what cannot be read is the default."""
-    for bus in buses:
-        with contextlib.suppress(BadTruthError, BusUnreachableError, BusRefusedError):
-            if stored := await bus.truth(settings.truth_key):
-                return parse(stored.raw)
-    return Truth(services={})
+    while True:
+        answered = False
+        for bus in buses:
+            with contextlib.suppress(BadTruthError, BusUnreachableError, BusRefusedError):
+                stored = await bus.truth(settings.truth_key)
+                answered = True
+                if stored:
+                    return parse(stored.raw)
+        if answered or not await patience.once_more():
+            return Truth(services={})
 
 
-async def _put(event: bytes, buses: Mapping[str, Bus], where: Endpoint) -> None:
+async def _put(event: bytes, buses: Mapping[str, Bus], where: Endpoint, patience: _Patience) -> None:
     """Append to the log stream and publish, each as far as its bus allows."""
     same = where.bus == names.SYSTEM_BUS
-    try:
-        await buses[names.SYSTEM_BUS].record(event, health_of=None, log=True, channel=where.key if same else None)
-    except (BusUnreachableError, BusRefusedError) as error:
-        _log.warning("not in the log of alerts: %s", error)
+    log, publish = buses[names.SYSTEM_BUS], buses[where.bus]
+    await _insist(
+        lambda: log.record(event, health_of=None, log=True, channel=where.key if same else None),
+        "not in the log of alerts",
+        patience,
+    )
     if not same:
+        await _insist(lambda: publish.publish(where.key, event), "not published", patience)
+
+
+async def _insist(step: Callable[[], Awaitable[object]], without: str, patience: _Patience) -> None:
+    """Take a step, as often as patience allows; say what is missing without it."""
+    while True:
         try:
-            await buses[where.bus].publish(where.key, event)
+            await step()
         except (BusUnreachableError, BusRefusedError) as error:
-            _log.warning("not published: %s", error)
+            if isinstance(error, BusRefusedError) or not await patience.once_more():
+                _log.warning("%s: %s", without, error)
+                return
+        else:
+            return
