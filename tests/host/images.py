@@ -5,6 +5,7 @@ in the image's download caches, so that no test depends on a network: Debian's p
 that pip is told of.
 """
 
+import configparser
 import fcntl
 import hashlib
 import os
@@ -52,9 +53,18 @@ def bare(release: str) -> Path:
 
 
 def _wanted() -> list[str]:
-    """What an installation from a checkout asks of the package index."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    """What an installation from a checkout asks of the package index, and what the unit tests ask of it."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = document["project"]
+    own = [*document["build-system"]["requires"], *project["dependencies"], *project["optional-dependencies"]["local"]]
+    return own + wanted_by_tests()
+
+
+def wanted_by_tests() -> list[str]:
+    """What the tests need beside the package, as tox has it."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    return tox["testenv"]["deps"].split()
 
 
 def _key(*parts: str) -> str:

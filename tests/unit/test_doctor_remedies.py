@@ -40,8 +40,9 @@ KINDS = [
 
 def every_remedy(remedies: Remedies) -> Iterator[tuple[str, str]]:
     """Each remedy there is, on two kinds of address."""
-    for name, method in inspect.getmembers(remedies, inspect.ismethod):
-        if not name.startswith("_"):
+    for name, function in vars(Remedies).items():
+        if inspect.isfunction(function) and not name.startswith("_"):
+            method = getattr(remedies, name)
             wanted = inspect.signature(method).parameters
             for address in (HERE, Address("10.0.0.5", 7000), Address(path="/run/redis.sock")):
                 yield name, method(**{word: (EXAMPLES | {"address": address})[word] for word in wanted})

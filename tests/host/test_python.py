@@ -1,0 +1,22 @@
+"""Debian's own Python, which is older than what other machines have."""
+
+from pathlib import Path
+
+from host.conftest import SOURCE, Boot, Figure, copy_checkout
+from host.images import wanted_by_tests
+from host.layout import TARGET
+
+VENV = "/srv/venv"
+
+
+def test_the_unit_tests_pass_on_it(boot: Boot, figure: Figure) -> None:
+    """What an operator runs has to work there, bugs of that Python included."""
+    host = boot(prepare=lambda root: (root / "etc/systemd/system/multi-user.target.wants" / TARGET).unlink())
+    copy_checkout(host.root / SOURCE)
+    (wheel,) = Path(host.root / SOURCE).glob("*.whl")
+    host.run("python3", "-m", "venv", VENV)
+    host.run(f"{VENV}/bin/pip", "install", "--quiet", f"/{SOURCE}/{wheel.name}[local]", *wanted_by_tests())
+    test = f"cd /{SOURCE} && PYTHONSAFEPATH=1 {VENV}/bin/pytest tests/unit --numprocesses=2 --quiet"
+    done = host.tries("sh", "-c", test, within_sec=300)
+    assert done.returncode == 0, done.stdout[-20_000:]
+    figure(f"{host.run('python3', '--version').strip()}: {done.stdout.splitlines()[-1]}")
