@@ -24,6 +24,7 @@ from marketswarm.address import Address
 from marketswarm.errors import NO_DESCRIPTOR, BusRefusedError, BusUnreachableError, NotRedisError, reason
 
 TIMEOUT_SEC = 1.0
+_LOOK_BACK = 100
 _HINT = "is its redis-server running?"
 _HINTS = {
     NO_DESCRIPTOR: "raise LimitNOFILE= of this service, or find what it leaves open",
@@ -120,8 +121,16 @@ class Bus:
         answers = await self._run(pipe, raise_on_error=False)
         return {svc: raw for svc, raw in zip(wanted, answers, strict=True) if isinstance(raw, bytes)}
 
-    async def record(self, event: bytes, *, health_of: str | None, log: bool, channel: str | None) -> None:
-        """Keep a verdict, all or nothing: append it to the alert log, set ``health:<svc>``, publish it."""
+    async def record(
+        self, event: bytes, *, health_of: str | None, log: bool, channel: str | None, unsure: bool = False
+    ) -> None:
+        """Keep a verdict, all or nothing: append it to the alert log, set ``health:<svc>``, publish it.
+
+        ``unsure``: an earlier try was given up, and a server that hung meanwhile may have carried it out when it went
+        on; if it has, nothing is done.
+        """
+        if log and unsure and any(kept == event for _, kept in await self.last(names.ALERT_LOG, _LOOK_BACK)):
+            return
         pipe = self._redis.pipeline(transaction=True)
         if log:
             pipe.xadd(names.ALERT_LOG, {names.ALERT_LOG_FIELD: event}, maxlen=names.ALERT_LOG_MAXLEN, approximate=True)

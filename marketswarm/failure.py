@@ -40,7 +40,7 @@ def reason(unit: str, result: str | None, exit_status: str | None) -> str:
         what = f"{known} (exit status {exit_status})" if known else f"exit status {exit_status}"
     elif result:
         what = result
-    return f"{what}, and systemd does not start it again; see journalctl -u {unit}"
+    return f"{what}; see journalctl -u {unit}"
 
 
 def is_final(unit: str, result: str | None, exit_status: str | None) -> bool:
@@ -110,22 +110,24 @@ async def _put(event: bytes, buses: Mapping[str, Bus], where: Endpoint, patience
     same = where.bus == names.SYSTEM_BUS
     log, publish = buses[names.SYSTEM_BUS], buses[where.bus]
     await _insist(
-        lambda: log.record(event, health_of=None, log=True, channel=where.key if same else None),
+        lambda again: log.record(event, health_of=None, log=True, channel=where.key if same else None, unsure=again),
         "not in the log of alerts",
         patience,
     )
     if not same:
-        await _insist(lambda: publish.publish(where.key, event), "not published", patience)
+        await _insist(lambda _: publish.publish(where.key, event), "not published", patience)
 
 
-async def _insist(step: Callable[[], Awaitable[object]], without: str, patience: _Patience) -> None:
-    """Take a step, as often as patience allows; say what is missing without it."""
+async def _insist(step: Callable[[bool], Awaitable[object]], without: str, patience: _Patience) -> None:
+    """Take a step, which is told whether it is tried again, as often as patience allows; say what is missing."""
+    again = False
     while True:
         try:
-            await step()
+            await step(again)
         except (BusUnreachableError, BusRefusedError) as error:
             if isinstance(error, BusRefusedError) or not await patience.once_more():
                 _log.warning("%s: %s", without, error)
                 return
+            again = True
         else:
             return

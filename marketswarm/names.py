@@ -88,6 +88,11 @@ def service_unit(service: str) -> str:
     return f"marketswarm@{service}.service"
 
 
+def journal_identifier(service: str) -> str:
+    """What stands before a service's lines in the journal: SyslogIdentifier= of its unit."""
+    return f"marketswarm@{service}"
+
+
 def redis_unit(bus: str) -> str:
     """The unit that runs a bus of this host: ``system-redis`` is ``marketswarm-redis@system.service``."""
     return f"marketswarm-redis@{_redis_instance(bus)}.service"

@@ -10,7 +10,7 @@ from marketswarm.bus import Bus, Lease, connect
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
 from marketswarm.errors import BadTruthError, BusUnreachableError
-from marketswarm.messages import MISSES, Malformed, decode_alert, decode_heartbeat
+from marketswarm.messages import MISSES, Alert, Malformed, decode_alert, decode_heartbeat
 from marketswarm.settings import Settings
 from marketswarm.term import Paint, local_time
 from marketswarm.text import printable
@@ -149,7 +149,7 @@ def _row(at: Position, lease: Lease | None, health: bytes | None, *, trusted: bo
     # A key without a TTL is no lease: it would never run out.
     beat = decode_heartbeat(lease.raw, at.service) if lease and lease.ttl_ms >= 0 else None
     alive = beat is not None and not isinstance(beat, Malformed)
-    age_sec = max(0.0, at.timeout_sec - lease.ttl_ms / 1000) if lease and alive else None
+    age_sec = max(0.0, at.timeout_sec - lease.ttl_ms / 1000) if lease and alive else _silence_sec(alert)
     if isinstance(alert, MISSES):
         state = Verdict.RETURNING if alive else Verdict.DOWN
     elif alive:
@@ -166,6 +166,13 @@ def _row(at: Position, lease: Lease | None, health: bytes | None, *, trusted: bo
         host=(beat.host or None) if beat is not None and not isinstance(beat, Malformed) else None,
         bus=at.bus,
     )
+
+
+def _silence_sec(alert: Alert | None) -> float | None:
+    """How long a service that was missed has not beaten; None for one that was never heard, in less than a timeout."""
+    if not isinstance(alert, MISSES) or alert.late_sec < alert.timeout_sec:
+        return None
+    return max(0.0, time.time() - alert.ts + alert.late_sec)
 
 
 _STYLES = {Verdict.UP: "green", Verdict.DOWN: "bold red"}

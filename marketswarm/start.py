@@ -3,7 +3,7 @@
 import asyncio
 import faulthandler
 
-from marketswarm import daemon, log, services, settings
+from marketswarm import daemon, log, names, services, settings
 from marketswarm.ending import guarded
 
 
@@ -17,5 +17,5 @@ def start(service: str) -> None:
 def _run(service: str) -> None:
     environment = settings.load()
     work = services.load(service)
-    log.configure(environment.log_level, environment.journal_stream)
+    log.configure(environment.log_level, environment.journal_stream, identifier=names.journal_identifier(service))
     asyncio.run(daemon.run(service, work, environment))

@@ -166,7 +166,9 @@ step "laying down units and config"
     ${system_port:+--system-port "$system_port"} ${market_port:+--market-port "$market_port"}
 
 say
-systemctl list-units --no-pager --no-legend --plain 'marketswarm*' | awk '{ printf "%-40s %s\n", $1, $4 }'
+# Not those that only run now and then: what they do at this moment tells nothing.
+systemctl list-units --no-pager --no-legend --plain marketswarm.target marketswarm-bootstrap.service \
+    'marketswarm-redis@*' 'marketswarm@*' | awk '{ printf "%-40s %s\n", $1, $3 }'
 cat <<'END'
 
 MarketSwarm runs. Look at it:

@@ -27,7 +27,7 @@ FILES = {
     f"/{plan.CONFIG}/SERVICE.env": "The same for one service; wins over what is set for all.",
     f"/{plan.CONFIG}/redis/": "The settings of the two bus servers.",
     f"/{plan.SECRETS}/": "Secrets, a file for each, named as the variable that it stands for; root's alone.",
-    f"/{plan.STATE}/": "What the buses keep on disk.",
+    f"/{plan.PRIVATE_STATE}/redis/": "What the buses keep on disk.",
 }
 BEYOND = ("journalctl(1)", "systemctl(1)")
 """What the main page sends its readers on to."""

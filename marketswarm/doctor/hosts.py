@@ -43,7 +43,8 @@ def judge_units(shown: Shown, services: Iterable[str], remedies: Remedies) -> li
     checks = [check for unit in units for check in _judge(unit, remedies)]
     well = len(units) - len({check.name for check in checks})
     if well:
-        checks.insert(0, ok("units", f"{well} of {len(units)} are as they should be"))
+        which = f"the other {well} of" if checks else "all"
+        checks.insert(0, ok("units", f"{which} {len(units)} are as they should be"))
     return [*checks, *_debian_redis(shown.get(DEBIAN_REDIS), remedies)]
 
 

@@ -132,6 +132,10 @@ class Remedies:
             return f"systemctl restart {' '.join(map(names.service_unit, services))}"
         return f"stop and start again: {', '.join(f'marketswarm run {service}' for service in services)}"
 
+    def await_beats(self, services: Iterable[str]) -> str:
+        """Against services that have not said yet that they follow a truth."""
+        return f"look again after the next beat; if they are still there then: {self.restart(services)}"
+
     def see_service(self, service: str) -> str:
         """Against a service that is dark."""
         if self.managed:

@@ -43,7 +43,7 @@ def judge_environment(error: BadEnvironmentError | None, remedies: Remedies) -> 
     """Judge the variables of this process."""
     name = "environment"
     if error is None:
-        return ok(name, "no variable is wrong")
+        return ok(name, "no variable that this command sees is wrong")
     found = "\n".join(["some variables cannot be used; the checks below do without them", *str(error).splitlines()])
     return fail(name, found, remedies.variables(wrong_variables(error)))
 
@@ -101,6 +101,8 @@ def judge_agreement(held: Mapping[str, Document], path: Path, file: Document | N
     where = f"{', '.join(held)}: the same document"
     if file is None:
         return ok(name, where) if len(held) > 1 else skip(name, f"only {shown} has a document")
+    if isinstance(file.truth, BadTruthError):
+        return skip(name, f"{where}; {path} cannot be used")
     if file.raw != next(iter(held.values())).raw:
         return warn(name, f"{path} is not what the swarm runs on: {shown}", remedies.compare_and_seed())
     return ok(name, f"{where}, and it is {path}")
@@ -116,7 +118,7 @@ def judge_followers(leases: Mapping[str, Lease], sha256: str, remedies: Remedies
     behind = [service for service, truth in runs_on.items() if truth != sha256]
     if behind:
         found = f"not on the one that is stored, unless it has come since their last beat: {', '.join(behind)}"
-        return warn(name, found, remedies.restart(behind))
+        return warn(name, found, remedies.await_beats(behind))
     return ok(name, f"{len(runs_on)} service(s) run on {sha256[:SHOWN]}")
 
 

@@ -22,6 +22,7 @@ from marketswarm.install.plan import (
     files,
 )
 
+_BY_HAND = f"rm -r /{CONFIG} /{STATE} /{PRIVATE_STATE}"
 BROUGHT_REDIS = STATE / "brought-redis-server"
 """Left by packaging/install.sh where it was that which installed Debian's redis-server, and masked its unit."""
 
@@ -53,7 +54,7 @@ def take_away(root: Path, say: Say, *, purge: bool, live: bool) -> None:
     else:
         manifest.files = set()
         manifest.write(root)
-        say(f"config stays in /{CONFIG} and data in /{STATE}; --purge takes them too")
+        say(f"config stays in /{CONFIG} and data in /{STATE}; to remove them too: {_BY_HAND}")
     for name in COMMANDS:
         (root / BIN / name).unlink(missing_ok=True)
     # This very code runs from there: nothing may need a module after this line.

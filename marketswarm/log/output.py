@@ -19,8 +19,7 @@ _PRIORITIES = (
     (logging.INFO, 6),
     (logging.DEBUG, 7),
 )
-# What systemd gives the lines of stderr, so that an alert is found and forwarded with them.
-_AS_STDERR: Final = {"SYSLOG_IDENTIFIER": "marketswarm", "SYSLOG_FACILITY": "3"}
+IDENTIFIER: Final = "marketswarm"
 
 
 class _Marked(logging.Formatter):
@@ -32,19 +31,20 @@ class _Marked(logging.Formatter):
 class _Journal(logging.StreamHandler[TextIO]):
     """Sends a record that has fields to the journal's socket; any other, and what the socket refuses, to the stream."""
 
-    def __init__(self, stream: TextIO, address: str) -> None:
+    def __init__(self, stream: TextIO, address: str, identifier: str) -> None:
         super().__init__(stream)
         self.setFormatter(_Marked("%(message)s"))
         self._address = address
+        # What systemd gives the lines of stderr, so that an alert is found and forwarded with them.
+        self._as_stderr = {"SYSLOG_IDENTIFIER": identifier, "SYSLOG_FACILITY": "3"}
 
     def emit(self, record: logging.LogRecord) -> None:
         fields: dict[str, str] | None = getattr(record, FIELDS, None)
-        if fields is None or not journal.send(_entry(record) | fields, self._address):
+        if fields is None or not journal.send(self._entry(record) | fields, self._address):
             super().emit(record)
 
-
-def _entry(record: logging.LogRecord) -> dict[str, str]:
-    return {"MESSAGE": record.getMessage(), "PRIORITY": str(_priority(record.levelno)), **_AS_STDERR}
+    def _entry(self, record: logging.LogRecord) -> dict[str, str]:
+        return {"MESSAGE": record.getMessage(), "PRIORITY": str(_priority(record.levelno)), **self._as_stderr}
 
 
 def _priority(level: int) -> int:
@@ -65,13 +65,19 @@ def mark(level: int, journal_stream: str | None) -> str:
     return f"<{_priority(level)}>" if under_journal(sys.stderr, journal_stream) else ""
 
 
-def configure(level: str, journal_stream: str | None, journal_socket: str = journal.SOCKET) -> None:
-    """Send this process's log to stderr, and what has fields to the journal. ``level`` is a name that logging knows."""
+def configure(
+    level: str, journal_stream: str | None, journal_socket: str = journal.SOCKET, identifier: str = IDENTIFIER
+) -> None:
+    """Send this process's log to stderr, and what has fields to the journal.
+
+    ``level`` is a name that logging knows, ``identifier`` the unit's SyslogIdentifier=.
+    """
     logging.addLevelName(NOTICE, "NOTICE")
     handler: logging.Handler
     if under_journal(sys.stderr, journal_stream):
-        handler = _Journal(sys.stderr, journal_socket)
+        handler = _Journal(sys.stderr, journal_socket, identifier)
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("asyncio").setLevel(logging.INFO)  # at DEBUG it tells how it is made

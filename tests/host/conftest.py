@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     lacking = missing()
     if not lacking:
         return
-    why = f"LEFT OUT: hosts need {', '.join(lacking)}; as root: apt install systemd-container mmdebstrap"
+    why = f"LEFT OUT: hosts need {', '.join(lacking)}; the programs come by: apt install systemd-container mmdebstrap"
     if must_not_be_left_out():
         pytest.exit(why, returncode=1)
     for item in items:

@@ -140,7 +140,7 @@ def missing() -> list[str]:
     if os.geteuid() != 0:
         return ["root"]
     lacking = [program for program in PROGRAMS if not shutil.which(program)]
-    return lacking or ([] if _can_mount() else ["a file system on which overlays can be mounted"])
+    return lacking or ([] if _can_mount() else [f"a file system at {KEPT} on which overlays can be mounted"])
 
 
 def _can_mount() -> bool:

@@ -1,5 +1,7 @@
 """What a real bus can do to the swarm, and what must hold: nobody is missed who lives, nobody who died is forgotten."""
 
+import asyncio
+import functools
 import json
 import signal
 import socketserver
@@ -11,6 +13,9 @@ import pytest
 import redis
 from testkit import INTERVAL_SEC, TIMEOUT_SEC, RealServer, Swarm, beating, eventually, free_port, truth, watching
 
+from marketswarm.address import Address
+from marketswarm.bus import Bus
+from marketswarm.errors import BusUnreachableError
 from marketswarm.services.watching.watcher import DRIFT_GRACE_SEC
 from marketswarm.truth import digest
 
@@ -118,6 +123,29 @@ def test_a_hung_bus_alarms_nobody(swarm: Swarm, system: RealServer) -> None:
     assert system.alert_types() == ["bus_lost", "bus_ok"]
     worker.stop()
     swarm.until("rss_agg", "heartbeat_miss")
+
+
+def test_an_alert_that_a_hung_bus_took_after_all_is_not_stored_twice(system: RealServer) -> None:
+    """It was given up, but the connection had handed it over, and the server carries it out when it goes on."""
+
+    async def run() -> None:
+        bus = Bus("system-redis", Address.parse(system.url), client_name="test")
+        keep = functools.partial(bus.record, b"event", health_of=None, log=True, channel="healer:alerts")
+        try:
+            await bus.ping()
+            system.hang()
+            with pytest.raises(BusUnreachableError):
+                await keep()
+            system.resume()
+            eventually(lambda: system.client.xlen("healer:alerts:log") == 1, "the first try is carried out")
+            await keep(unsure=True)
+            assert system.client.xlen("healer:alerts:log") == 1
+            await keep()
+            assert system.client.xlen("healer:alerts:log") == 2
+        finally:
+            await bus.close()
+
+    asyncio.run(run())
 
 
 def test_a_service_that_dies_with_the_bus_is_found(swarm: Swarm, system: RealServer) -> None:

@@ -50,7 +50,7 @@ def judge(**changes: Unit) -> list[Check]:
 
 def test_a_good_host_takes_one_line() -> None:
     """However many units there are."""
-    assert judge() == [Check("units", Verdict.OK, "7 of 7 are as they should be")]
+    assert judge() == [Check("units", Verdict.OK, "all 7 are as they should be")]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,7 @@ def test_one_unit_that_is_not_well_is_one_line(unit: Unit, verdict: str, found: 
     """It is named, and the rest is still said to be well."""
     first, wrong = judge(unit=unit)
     assert first.verdict is Verdict.OK
+    assert unit.name == DEBIAN_REDIS or first.found == "the other 6 of 7 are as they should be"
     assert (wrong.name, wrong.verdict) == (unit.name, verdict)
     assert found in wrong.found
     assert remedy in (wrong.remedy or "")

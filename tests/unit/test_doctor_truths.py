@@ -148,7 +148,9 @@ def test_who_runs_on_another_truth_is_named() -> None:
         Verdict.WARN,
         "not on the one that is stored, unless it has come since their last beat: rss_agg",
     )
-    assert behind.remedy == "systemctl restart marketswarm@rss_agg.service"
+    assert behind.remedy == (
+        "look again after the next beat; if they are still there then: systemctl restart marketswarm@rss_agg.service"
+    )
     assert judge_followers({"foreign": lease("foreign", "")}, "a", BY_HAND).verdict is Verdict.SKIP
 
 

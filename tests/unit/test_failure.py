@@ -49,10 +49,10 @@ def test_the_codes_are_those_of_the_units(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("result", "status", "says"),
     [
-        ("exit-code", "65", "the truth is bad (exit status 65), and"),
-        ("exit-code", "5", "exit status 5, and"),
-        ("timeout", "TERM", "timeout, and"),
-        (None, None, "it failed, and"),
+        ("exit-code", "65", "the truth is bad (exit status 65); see journalctl"),
+        ("exit-code", "5", "exit status 5; see journalctl"),
+        ("timeout", "TERM", "timeout; see journalctl"),
+        (None, None, "it failed; see journalctl"),
     ],
 )
 def test_the_reason_is_in_words(result: str | None, status: str | None, says: str) -> None:

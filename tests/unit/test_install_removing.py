@@ -96,7 +96,12 @@ def test_config_and_data_stay(root: Path) -> None:
     kept = config(root)
     assert {ENVIRONMENT, "etc/marketswarm/truth.json"} <= kept
     before = contents(root)
-    assert remove(root) == ["config stays in /etc/marketswarm and data in /var/lib/marketswarm; --purge takes them too"]
+    assert remove(root) == [
+        (
+            "config stays in /etc/marketswarm and data in /var/lib/marketswarm; to remove them too: "
+            "rm -r /etc/marketswarm /var/lib/marketswarm /var/lib/private/marketswarm"
+        )
+    ]
     assert present(root) == THEIRS | kept | {*DATA, OVERRIDE, "var/lib/marketswarm/installed.json"}
     after = contents(root)
     assert {name: before[name] for name in kept} == {name: after[name] for name in kept}

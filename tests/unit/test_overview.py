@@ -357,3 +357,20 @@ def test_an_absurd_time_does_not_hide_the_others(swarm: Swarm, ts: int) -> None:
     """A verdict that somebody else wrote costs its own cell at the most."""
     swarm.system.verdicts["rss_agg"] = b'{"type":"healer_ok","svc":"rss_agg","ts":%d}' % ts
     assert "sentinel" in render(swarm.look(), plain)
+
+
+@pytest.mark.parametrize(
+    ("miss", "age_sec"),
+    [
+        (HeartbeatMiss("rss_agg", 31.2, 30.0, NOW - 60), 91.2),
+        # Never heard: the warm-up is shorter than the timeout, and there was no beat to have an age.
+        (HeartbeatMiss("rss_agg", 22.5, 30.0, NOW - 60), None),
+    ],
+)
+def test_one_that_is_down_shows_how_long_it_is_silent(swarm: Swarm, miss: HeartbeatMiss, age_sec: float | None) -> None:
+    """Which is what one wants to know then; the lease is gone, but the miss says how late it was."""
+    del swarm.system.held["rss_agg"]
+    swarm.system.verdicts["rss_agg"] = encode(miss)
+    row = swarm.row("rss_agg")
+    assert row.state is Verdict.DOWN
+    assert row.beat_age_sec == pytest.approx(age_sec)

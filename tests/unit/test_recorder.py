@@ -34,11 +34,15 @@ class FakeBus:
         self.record_fails: list[Exception | None] = []
         self.publish_fails: list[Exception | None] = []
         self.tries = 0
+        self.unsure: list[bool] = []
         self.at_try: dict[int, Callable[[], None]] = {}
 
-    async def record(self, event: bytes, *, health_of: str | None, log: bool, channel: str | None) -> None:
+    async def record(
+        self, event: bytes, *, health_of: str | None, log: bool, channel: str | None, unsure: bool
+    ) -> None:
         """Keep a verdict whole, or nothing of it."""
         self.tries += 1
+        self.unsure.append(unsure)
         self.at_try.pop(self.tries, lambda: None)()
         await asyncio.sleep(0)
         self._fail(self.record_fails)
@@ -134,6 +138,15 @@ def test_a_note_is_health_and_nothing_else() -> None:
     record(daemon, lambda recorder: recorder.note(OK), stored(bus, 1))
     assert bus.kept == [(encode(OK), "rss_agg", False, None)]
     assert bus.published == []
+
+
+def test_what_was_given_up_is_looked_for_before_it_is_stored_again() -> None:
+    """A server that hung may have carried it out; of what was refused, and of what comes next, that is not so."""
+    daemon = FakeDaemon()
+    bus = daemon.bus("system-redis")
+    bus.record_fails = [GONE, GONE, None, FULL, None]
+    record(daemon, announce(MISS, OTHER), stored(bus, 2))
+    assert bus.unsure == [False, True, True, False, False]
 
 
 def test_a_bus_has_no_health() -> None:

@@ -27,6 +27,8 @@ class _Verdict:
     """Whether it goes into the log stream; a verdict that alerts nobody does not."""
     published: bool
     stored: bool = False
+    unsure: bool = False
+    """Whether it may be stored: a try was given up."""
 
 
 class Recorder:
@@ -106,6 +108,7 @@ class Recorder:
             try:
                 await _whole(self._keep(verdict, channel))
             except BusUnreachableError:
+                verdict.unsure = True
                 return
             except BusRefusedError as error:
                 self._refused(error)
@@ -113,7 +116,9 @@ class Recorder:
             self._refusal = ""
 
     async def _keep(self, verdict: _Verdict, channel: str | None) -> None:
-        await self._log_bus.record(verdict.event, health_of=verdict.health_of, log=verdict.log, channel=channel)
+        await self._log_bus.record(
+            verdict.event, health_of=verdict.health_of, log=verdict.log, channel=channel, unsure=verdict.unsure
+        )
         verdict.stored = True
         verdict.published = verdict.published or channel is not None
 
