@@ -2,11 +2,13 @@
 
 import functools
 import json
+import re
 import shutil
 import time
 from pathlib import Path
 
 from host.conftest import Boot, Figure
+from host.images import ROOT
 from host.layout import BOOTSTRAP, BUSES, TARGET, TIMEOUT_SEC, UNITS, document, pids, unit
 from host.machine import MARKET, SYSTEM, Machine, eventually, seconds
 from testkit import SERVICES
@@ -135,6 +137,21 @@ def test_buses_that_lost_all_their_data_get_the_truth_back(swarm: Machine) -> No
     assert pids(swarm) == before
     assert [kind for kind in swarm.alert_types() if "bus" not in kind] == []
     assert swarm.redis("EXISTS", *(f"health:{service}" for service in SERVICES)) == str(len(SERVICES))
+
+
+def test_fresh_init_as_the_operators_page_has_it_pasted_in_one_piece(swarm: Machine) -> None:
+    """All data of the buses is gone, on disk too, the truth is seeded anew, everybody beats."""
+    page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+    found = re.search(r"\*\*Fresh init\*\*.*?```sh\n(.*?)```", page, re.DOTALL)
+    assert found
+    swarm.redis("SET", "old", "data")
+    swarm.run("sh", "-euc", found[1].replace("sudo ", ""))
+    swarm.active(*UNITS)
+    assert swarm.redis("EXISTS", "old") == "0"
+    for bus in ("system", "market"):
+        assert swarm.run("ls", f"/var/lib/private/marketswarm/redis/{bus}/appendonlydir") != ""
+    eventually(lambda: swarm.tries("marketswarm", "status").returncode == 0, "all is well", 20)
+    assert swarm.alerts() == []
 
 
 def test_seven_kills_of_a_bus_in_four_seconds_leave_nobody_dead(swarm: Machine) -> None:

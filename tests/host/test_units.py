@@ -102,6 +102,16 @@ def test_an_alert_in_the_journal_has_fields_and_an_explanation(swarm: Machine) -
     assert swarm.journal(unit("healer")).count("heartbeat_miss mesh") == 1
 
 
+def test_each_line_says_who_speaks(swarm: Machine) -> None:
+    """In a journal of all services together, lines and alerts alike."""
+    swarm.systemctl("stop", unit("mesh"))
+    swarm.alerted("mesh", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
+    lines = swarm.run("journalctl", "-u", unit("healer"), "-o", "json").splitlines()
+    own = [entry for entry in map(json.loads, lines) if entry["_COMM"] == "marketswarm"]
+    assert {entry["SYSLOG_IDENTIFIER"] for entry in own} == {"marketswarm@healer"}
+    assert any(entry.get("MARKETSWARM_TYPE") == "heartbeat_miss" for entry in own)
+
+
 def test_priorities_of_ordinary_lines(swarm: Machine) -> None:
     """Information is information: an untroubled swarm has nothing at warning or above."""
     said = swarm.run("journalctl", "--no-pager", "-p", "warning", "-o", "cat", *(f"--unit={unit(s)}" for s in SERVICES))
