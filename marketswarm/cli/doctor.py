@@ -11,7 +11,7 @@ from marketswarm import names
 from marketswarm.cli.common import JSON_OPTION, Command
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Check all that has to be well, with remedies.")
 @click.option(
     "--truth",
     "file",

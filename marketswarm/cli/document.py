@@ -17,7 +17,7 @@ def _buses(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
     return [bus for bus in names.DEFAULT_BUS_URLS if bus.startswith(incomplete)]
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, short_help="Look at the truth before you seed it.")
 def truth() -> None:
     """Look at the truth document before you seed it, or as the buses have it.
 
@@ -63,7 +63,7 @@ def diff(file: Path | None) -> None:
     diff_file(*read(file))
 
 
-@truth.command("show")
+@truth.command("show", short_help="Print the document that the services run on.")
 @click.option(
     "--bus",
     metavar="BUS",
@@ -93,7 +93,7 @@ def show(bus: str | None) -> None:
     click.echo(raw.decode("utf-8", "replace").rstrip("\n"))
 
 
-@truth.command("schema")
+@truth.command("schema", short_help="Print the JSON schema of the document.")
 def schema() -> None:
     """Print the JSON schema of the document, for an editor that checks while you type."""
     from marketswarm import truth as document

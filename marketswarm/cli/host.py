@@ -17,7 +17,7 @@ ROOT = click.option(
 PORT = click.IntRange(1, 65535)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Lay down the files of a host.")
 @ROOT
 @click.option("--start", is_flag=True, help="Then start the swarm, or bring a running one to this version.")
 @click.option(
@@ -57,7 +57,7 @@ def install(root: Path, system_port: int | None, market_port: int | None, *, sta
         installing.set_going(laid, click.echo, start=start)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Stop the swarm and take its files away.")
 @ROOT
 @click.option("--purge", is_flag=True, help="Take config and data as well.")
 def uninstall(root: Path, *, purge: bool) -> None:

@@ -18,7 +18,7 @@ OWN_TRUTH = click.option(
 )
 
 
-@click.group(cls=Group, invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True, short_help="Run the whole swarm in this terminal.")
 @OWN_TRUTH
 @click.pass_context
 def up(ctx: click.Context, file: Path | None) -> None:
@@ -66,7 +66,7 @@ def start(service: str) -> None:
     _ask("start", service)
 
 
-@up.command("kill")
+@up.command("kill", short_help="Kill SERVICE (SIGKILL), as a crash would.")
 @SERVICE_ARGUMENT
 def kill(service: str) -> None:
     """Kill SERVICE (SIGKILL), as a crash would; it stays down until `start`."""
@@ -79,7 +79,7 @@ def ps() -> None:
     _ask("ps", "")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Play the runbook in a swarm of its own.")
 @OWN_TRUTH
 @click.option("--verbose", "-v", is_flag=True, help="Show what the services log as well.")
 def demo(file: Path | None, *, verbose: bool) -> None:

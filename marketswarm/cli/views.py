@@ -24,7 +24,7 @@ class _Status(Command):
             ctx.exit(CANNOT_TELL)
 
 
-@click.command(cls=_Status)
+@click.command(cls=_Status, short_help="Show a line for each service.")
 @JSON_OPTION
 def status(*, as_json: bool) -> None:
     """Show a line for each service: state, age of its last beat, time of the last verdict, host.
@@ -67,7 +67,7 @@ def status(*, as_json: bool) -> None:
     sys.exit(found.exit_code)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show the alerts that were announced.")
 @click.option("--follow", "-f", is_flag=True, help="Go on and show each alert as it comes.")
 @click.option("--since", metavar="WHEN", help="From then on: 90s, 15m, 2h, 3d, or a local time 2026-01-31T09:30.")
 @JSON_OPTION

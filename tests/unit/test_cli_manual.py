@@ -82,6 +82,13 @@ def test_every_command_is_on_its_group_s_page(path: str) -> None:
 
 
 @every_page
+def test_no_line_of_a_list_of_commands_is_cut_off(path: str) -> None:
+    """On a terminal of 80 columns each says its whole sentence."""
+    lines = [line for line in help_of(path).splitlines() if not line.startswith("Usage:")]
+    assert [line for line in lines if line.endswith("...")] == []
+
+
+@every_page
 def test_every_word_of_the_help_text_is_on_the_page(path: str) -> None:
     """Whichever section it went to; only the headings that became sections are gone."""
     page = " ".join(word for word in plain(PAGES[path]).split() if word not in {".PP", ".RS", ".nf"})
