@@ -47,8 +47,10 @@ def is_final(unit: str, result: str | None, exit_status: str | None) -> bool:
     """Whether systemd has given the unit up, and for a reason of its own.
 
     From systemd 254 on OnFailure= comes with each crash, before the restart; and on all versions with "success" for a
-    unit that was not started because another one had failed.
+    unit that was not started because another one had failed, and with SIGTERM for a oneshot that an operator stopped.
     """
+    if (result, exit_status) == ("signal", "TERM"):
+        return False
     codes = next((codes for prefix, codes in FINAL.items() if unit.startswith(prefix)), None)
     return result != "success" and (codes is None or (result == "exit-code" and exit_status in codes))
 

@@ -13,6 +13,7 @@ from host.layout import BOOTSTRAP, BUSES, TARGET, TIMEOUT_SEC, UNITS, document, 
 from host.machine import MARKET, SYSTEM, Machine, eventually, seconds
 from testkit import SERVICES
 
+RESEED = "marketswarm-reseed.service"
 TRUTH = "/etc/marketswarm/truth.json"
 
 
@@ -152,6 +153,33 @@ def test_fresh_init_as_the_operators_page_has_it_pasted_in_one_piece(swarm: Mach
         assert swarm.run("ls", f"/var/lib/private/marketswarm/redis/{bus}/appendonlydir") != ""
     eventually(lambda: swarm.tries("marketswarm", "status").returncode == 0, "all is well", 20)
     assert swarm.alerts() == []
+
+
+def test_a_stop_in_the_middle_of_a_seed_is_no_failure(swarm: Machine) -> None:
+    """Whether it waits for a bus at the start from cold or puts a truth back: nobody is alarmed, no unit has failed."""
+    swarm.systemctl("stop", TARGET, *BUSES)
+    swarm.systemctl("mask", "--runtime", *BUSES)
+    swarm.systemctl("start", "--no-block", BOOTSTRAP)
+    waits(swarm, BOOTSTRAP)
+    swarm.systemctl("stop", BOOTSTRAP)
+    swarm.systemctl("unmask", "--runtime", *BUSES)
+    swarm.systemctl("start", TARGET)
+    swarm.active(*UNITS)
+    swarm.systemctl("stop", *BUSES)
+    swarm.systemctl("start", "--no-block", RESEED)
+    waits(swarm, RESEED)
+    swarm.systemctl("stop", TARGET, RESEED)
+    assert swarm.states(RESEED) == ["inactive"]
+    swarm.systemctl("start", TARGET)
+    swarm.active(*UNITS)
+    assert "unit_failed" not in swarm.run("journalctl", "--no-pager")
+    assert [kind for kind in swarm.alert_types() if "bus" not in kind] == []
+
+
+def waits(host: Machine, seed: str) -> None:
+    """Wait until a seed has begun to wait for its buses."""
+    eventually(lambda: host.states(seed) == ["activating"], f"{seed} is under way", 10)
+    host.logs(seed, "waiting for system-redis")
 
 
 def test_seven_kills_of_a_bus_in_four_seconds_leave_nobody_dead(swarm: Machine) -> None:

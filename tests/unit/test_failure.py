@@ -27,6 +27,8 @@ SERVICE, BUS, BOOTSTRAP = (
         (BUS, "oom-kill", "KILL", False),
         (BOOTSTRAP, "exit-code", "65", True),
         (BOOTSTRAP, "timeout", "TERM", True),
+        (BOOTSTRAP, "signal", "TERM", False),
+        (BOOTSTRAP, "signal", "KILL", True),
         (BOOTSTRAP, None, None, True),
         ("marketswarm-reseed.service", "success", "0", False),
     ],
