@@ -15,7 +15,7 @@ class Backoff:
 
     chance: Callable[[], float]
     base_sec: float = 0.1
-    cap_sec: float = 0.4
+    cap_sec: float = 0.3
     _tries: int = field(default=0, init=False)
 
     def next_sec(self) -> float:
