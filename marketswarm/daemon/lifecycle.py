@@ -103,8 +103,8 @@ class Daemon:
                 group.create_task(self._feed_watchdog())
                 if self.follower:
                     group.create_task(self._follow(self.follower))
-        except* _Moved as moves:
-            found = [move.loaded for move in moves.exceptions if isinstance(move, _Moved)]
+        except* _MovedError as moves:
+            found = [move.loaded for move in moves.exceptions if isinstance(move, _MovedError)]
         finally:
             for bus in self._buses.values():
                 await bus.close()
@@ -151,17 +151,17 @@ class Daemon:
             await asyncio.sleep(min(period_sec, 2 * self.pace_sec))
 
     async def _follow(self, follower: Follower) -> None:
-        """Take in each new truth; raises _Moved with the first that concerns the work."""
+        """Take in each new truth; raises _MovedError with the first that concerns the work."""
         concerned = concern(self.name, self.truth, self.settings)
         while True:
             loaded = await follower.news()
             if concern(self.name, loaded.truth, self.settings) != concerned:
-                raise _Moved(loaded)
+                raise _MovedError(loaded)
             self._pulse.truth = loaded.sha256
             _log.info("%s: follows the truth %s now; its work goes on", self.name, short(loaded.sha256))
 
 
-class _Moved(Exception):  # noqa: N818 - no error, but the end of a life
+class _MovedError(Exception):
     """A new truth gives the work another position."""
 
     def __init__(self, loaded: Loaded) -> None:

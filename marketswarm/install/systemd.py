@@ -40,6 +40,6 @@ def _run(command: list[str], timeout_sec: float) -> str:
 
 def _ask(command: list[str], timeout_sec: float) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_sec, check=False)  # noqa: S603 - ours
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_sec, check=False)  # noqa: S603 no shell, our words
     except subprocess.TimeoutExpired:
         raise MarketSwarmError(f"{' '.join(command)}: not done after {timeout_sec:g} s") from None

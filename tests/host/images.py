@@ -18,7 +18,7 @@ from pathlib import Path
 
 RELEASES = ("bookworm", "trixie")
 ROOT = Path(__file__).parents[2]
-KEPT = Path("/var/tmp/marketswarm-hosts")  # noqa: S108 the name is fixed so that images are found again; root's alone
+KEPT = Path("/var/cache/marketswarm-hosts")
 PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nsenter")
 WHEELS = "srv/wheels"
 _INCLUDE = "systemd,systemd-sysv,dbus,libpam-systemd,ca-certificates,iproute2,procps"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
-import click
 import pytest
+from commandline import unknown_word
 
-from marketswarm import cli, variables
+from marketswarm import variables
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -51,21 +51,6 @@ def commands(page: str) -> Iterator[tuple[str, list[str]]]:
     for code in (*fenced(page), *inline(page)):
         for name, words in COMMAND.findall(code):
             yield name, words.partition(" #")[0].split()
-
-
-def unknown_word(name: str, words: list[str]) -> str | None:
-    """Find the first word that names no command and no option; arguments and options' values are the user's."""
-    command: click.Command = cli.seed if name == "marketswarm-seed" else cli.main
-    for word in words:
-        if word.startswith("-"):
-            params = command.get_params(click.Context(command))
-            if word.partition("=")[0] not in {option for param in params for option in param.opts}:
-                return word
-        elif isinstance(command, click.Group):
-            if word not in command.commands:
-                return word
-            command = command.commands[word]
-    return None
 
 
 def set_up_lines(page: str) -> list[str]:

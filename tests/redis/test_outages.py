@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import secrets
 import signal
 import socketserver
 import threading
@@ -376,8 +377,9 @@ def test_a_service_stops_cleanly_while_its_bus_hangs(swarm: Swarm, system: RealS
 
 def test_a_bus_that_wants_a_password_is_one_line_and_77(swarm: Swarm, tmp_path: Path) -> None:
     """NOAUTH is no outage: services and seed end with NOPERM and say what refused."""
-    locked = RealServer(free_port(), tmp_path, "--requirepass", "sesame")
-    locked.client = redis.Redis(host="127.0.0.1", port=locked.port, password="sesame")  # noqa: S106 - the test's own server
+    word = secrets.token_hex()
+    locked = RealServer(free_port(), tmp_path, "--requirepass", word)
+    locked.client = redis.Redis(host="127.0.0.1", port=locked.port, password=word)
     locked.start()
     environ = {"SYSTEM_REDIS_URL": locked.url}
     service = swarm.start("rss_agg", **environ)
@@ -385,10 +387,10 @@ def test_a_bus_that_wants_a_password_is_one_line_and_77(swarm: Swarm, tmp_path: 
     assert "system-redis" in service.log
     assert "refuses" in service.log
     assert swarm.command("marketswarm-seed", "--truth", str(swarm.write(truth())), **environ).returncode == 77
-    with_password = {"SYSTEM_REDIS_URL": locked.url.replace("//", "//:sesame@")}
+    with_password = {"SYSTEM_REDIS_URL": locked.url.replace("//", f"//:{word}@")}
     done = swarm.command("marketswarm-seed", "--truth", str(swarm.write(watching("rss_agg"))), **with_password)
     assert done.returncode == 0, done.stderr
     healer = swarm.start("healer", **with_password).ready()
     eventually(lambda: locked.alert_types() == ["heartbeat_miss"], "healer works with the password")
-    assert "sesame" not in healer.log
+    assert word not in healer.log
     locked.stop()

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
+from commandline import unknown_word
 
-from marketswarm import cli, names, services
+from marketswarm import names, services
 from marketswarm.address import Address
 from marketswarm.doctor.hosts import wanted_units
 from marketswarm.doctor.remedies import Remedies, redis_cli
@@ -46,20 +46,6 @@ def every_remedy(remedies: Remedies) -> Iterator[tuple[str, str]]:
             wanted = inspect.signature(method).parameters
             for address in (HERE, Address("10.0.0.5", 7000), Address(path="/run/redis.sock")):
                 yield name, method(**{word: (EXAMPLES | {"address": address})[word] for word in wanted})
-
-
-def unknown_word(name: str, words: list[str]) -> str | None:
-    """Find the first word that names no command and no option; arguments are the user's."""
-    command: click.Command = cli.seed if name == "marketswarm-seed" else cli.main
-    for word in words:
-        if word.startswith("-"):
-            if word not in {option for param in command.params for option in param.opts}:
-                return word
-        elif isinstance(command, click.Group):
-            if word not in command.commands:
-                return word
-            command = command.commands[word]
-    return None
 
 
 @pytest.mark.parametrize("remedies", KINDS)

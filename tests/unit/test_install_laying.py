@@ -21,7 +21,7 @@ from marketswarm.install.ports import move_bus
 UNIT = "usr/local/lib/systemd/system/marketswarm.target"
 DROP_IN = "usr/local/lib/systemd/system/marketswarm@.service.d/a.conf"
 ENVIRONMENT = "etc/marketswarm/marketswarm.env"
-SECRET = "etc/marketswarm/credentials/KEY"  # noqa: S105 a path
+KEY_FILE = "etc/marketswarm/credentials/KEY"
 PAGE = "usr/local/share/man/man1/marketswarm.1"
 COMMAND = "usr/local/bin/marketswarm"
 SHIPPED = {
@@ -108,7 +108,7 @@ def test_everything_is_laid_down_in_its_place(host: Host) -> None:
         DROP_IN: "a drop-in",
         "usr/local/lib/systemd/catalog/marketswarm.catalog": "a catalog",
         ENVIRONMENT: "settings",
-        SECRET: "",
+        KEY_FILE: "",
         PAGE: "a page",
     }
     assert changed == set(expected)
@@ -122,7 +122,7 @@ def test_everything_is_laid_down_in_its_place(host: Host) -> None:
 def test_a_secret_is_roots_alone(host: Host) -> None:
     """0600 in a folder of 0700; everything else is for all to read."""
     host.lay()
-    assert host.mode(SECRET) == 0o600
+    assert host.mode(KEY_FILE) == 0o600
     assert host.mode("etc/marketswarm/credentials") == 0o700
     assert {host.mode(path) for path in (UNIT, DROP_IN, ENVIRONMENT, PAGE, str(MANIFEST))} == {0o644}
 
@@ -154,9 +154,9 @@ def test_an_edited_config_file_stays(host: Host) -> None:
     """As long as the version ships the same one, there is nothing to say."""
     host.lay()
     host.edit(ENVIRONMENT, "mine")
-    host.edit(SECRET, "s3cret")
+    host.edit(KEY_FILE, "s3cret")
     assert host.lay() == set()
-    assert (host.text(ENVIRONMENT), host.text(SECRET)) == ("mine", "s3cret")
+    assert (host.text(ENVIRONMENT), host.text(KEY_FILE)) == ("mine", "s3cret")
     assert not host.has(f"{ENVIRONMENT}.new")
     assert host.said == []
 
@@ -178,10 +178,10 @@ def test_a_new_one_comes_beside_an_edited_one(host: Host) -> None:
 def test_a_new_secret_beside_an_edited_one_is_roots_alone(host: Host) -> None:
     """Whoever merges the two may have put the key into either."""
     host.lay()
-    host.edit(SECRET, "s3cret")
+    host.edit(KEY_FILE, "s3cret")
     host.ship({"etc/credentials/KEY": "a word about it"})
     host.lay()
-    assert host.mode(f"{SECRET}.new") == 0o600
+    assert host.mode(f"{KEY_FILE}.new") == 0o600
 
 
 def test_what_was_merged_needs_no_new_one_beside_it(host: Host) -> None:

@@ -484,7 +484,7 @@ class DetectorMachine(RuleBasedStateMachine):
     @invariant()
     def the_heap_holds_one_entry_a_service(self) -> None:
         """What keeps a beat cheap and the memory bounded; no call shows it."""
-        queued = [service for _, service in self.detector._heap]  # noqa: SLF001 - a promise of the inside
+        queued = [service for _, service in self.detector._heap]  # noqa: SLF001 memory stays bounded: nothing public shows it
         assert len(queued) == len(set(queued))
 
 
