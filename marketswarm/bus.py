@@ -1,4 +1,4 @@
-"""All use of redis-py: one Bus is one Redis server with a name.
+"""One Bus is one Redis server with a name: what goes out in batches over a bare line, all else by redis-py.
 
 Every call is bounded by TIMEOUT_SEC and raises BusUnreachableError (try again) or BusRefusedError (somebody has to
 act). redis-py's own retries are off: they block for seconds while a watchdog waits, so the callers own the backoff.
@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -22,9 +22,13 @@ from redis.backoff import NoBackoff
 from marketswarm import names
 from marketswarm.address import Address
 from marketswarm.errors import NO_DESCRIPTOR, BusRefusedError, BusUnreachableError, NotRedisError, reason
+from marketswarm.line import Command, Line, NotRedis, Refusal
 
 TIMEOUT_SEC = 1.0
 _LOOK_BACK = 100
+_CHUNK = 1000
+_AWAY = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "ERR max number of clients reached", "max number of clients reached")
+"""How a server begins that says no and will say yes by itself."""
 _HINT = "is its redis-server running?"
 _HINTS = {
     NO_DESCRIPTOR: "raise LimitNOFILE= of this service, or find what it leaves open",
@@ -43,11 +47,26 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A verdict to keep: its JSON, whose health it is, and whether it is told: logged as an alert, and published."""
+
+    event: bytes
+    health_of: str | None
+    log: bool = True
+    publish: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class StoredTruth:
     """The truth as a bus holds it; ``sha256`` is what stands beside it, and may be wrong or missing."""
 
     raw: bytes
     sha256: str | None
+
+
+def client_name(who: str) -> str:
+    """The name under which CLIENT LIST shows a service's connections, or a command's."""
+    return f"marketswarm:{who}"
 
 
 class Bus:
@@ -58,6 +77,7 @@ class Bus:
         self.address = address
         self.loud = loud
         """Whether a line is logged when the bus goes and when it is back; False where somebody else says so."""
+        self._line = Line(address, client_name=client_name, timeout_sec=TIMEOUT_SEC)
         self._redis: Redis = Redis(connection_pool=_pool(address, client_name))
         self._lost_at: float | None = None
         self._lease_refused = False
@@ -80,20 +100,20 @@ class Bus:
 
     async def publish(self, channel: str, payload: bytes) -> int:
         """Publish; returns how many connections heard it."""
-        return cast("int", await self._call(lambda: self._redis.publish(channel, payload)))
+        (heard_by,) = await self._ask([("PUBLISH", channel, payload)])
+        return cast("int", heard_by)
 
     async def beat(self, service: str, channel: str, payload: bytes, lease_ms: int) -> None:
         """Send a heartbeat and renew its lease in one round trip.
 
         A bus that is out of memory or disk refuses the lease and still takes the beat, so this is no transaction.
         """
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.set(names.lease_key(service), payload, px=lease_ms)
-        pipe.publish(channel, payload)
-        stored, published = await self._run(pipe, raise_on_error=False)
-        if isinstance(published, Exception):
+        stored, published = await self._ask(
+            [("SET", names.lease_key(service), payload, "PX", lease_ms), ("PUBLISH", channel, payload)], refusals=True
+        )
+        if isinstance(published, Refusal):
             raise self._refused(published)
-        refused = isinstance(stored, Exception)
+        refused = isinstance(stored, Refusal)
         if refused is not self._lease_refused:
             self._lease_refused = refused
             if refused:
@@ -103,42 +123,59 @@ class Bus:
 
     async def leases(self, services: Iterable[str]) -> dict[str, Lease]:
         """Fetch the leases that have not run out."""
-        wanted = list(services)
-        pipe = self._redis.pipeline(transaction=False)
-        for service in wanted:
-            pipe.get(names.lease_key(service))
-            pipe.pttl(names.lease_key(service))
-        answers = await self._run(pipe, raise_on_error=False)
-        pairs = zip(wanted, answers[::2], answers[1::2], strict=True)
-        return {svc: Lease(raw, ttl) for svc, raw, ttl in pairs if isinstance(raw, bytes) and isinstance(ttl, int)}
+        raw = await self._values({service: names.lease_key(service) for service in services})
+        left = await self._ask([("PTTL", names.lease_key(service)) for service in raw], refusals=True)
+        pairs = zip(raw.items(), left, strict=True)
+        return {service: Lease(beat, ttl) for (service, beat), ttl in pairs if isinstance(ttl, int)}
+
+    async def connected(self) -> set[str]:
+        """Fetch the names of the clients that are connected (CLIENT LIST); none where that may not be asked."""
+        (listed,) = await self._ask([("CLIENT", "LIST")], refusals=True)
+        if not isinstance(listed, bytes):
+            return set()
+        words = (word for line in listed.decode(errors="replace").splitlines() for word in line.split())
+        return {word.removeprefix("name=") for word in words if word.startswith("name=")}
 
     async def health(self, services: Iterable[str]) -> dict[str, bytes]:
         """Fetch the latest alert or ok object of each service that has one, as JSON."""
-        wanted = list(services)
-        pipe = self._redis.pipeline(transaction=False)
-        for service in wanted:
-            pipe.get(names.health_key(service))
-        answers = await self._run(pipe, raise_on_error=False)
-        return {svc: raw for svc, raw in zip(wanted, answers, strict=True) if isinstance(raw, bytes)}
+        return await self._values({service: names.health_key(service) for service in services})
 
-    async def record(
-        self, event: bytes, *, health_of: str | None, log: bool, channel: str | None, unsure: bool = False
-    ) -> None:
-        """Keep a verdict, all or nothing: append it to the alert log, set ``health:<svc>``, publish it.
+    async def records(self, services: Iterable[str]) -> dict[str, bytes]:
+        """Fetch what healer keeps of each service for itself and for ``status``, as JSON."""
+        wanted = list(services)
+        found: dict[str, bytes] = {}
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            (values,) = await self._ask([("HMGET", names.RECORDS, *chunk)])
+            found |= {service: raw for service, raw in zip(chunk, values, strict=True) if raw is not None}
+        return found
+
+    async def keep_records(self, records: Mapping[str, bytes]) -> None:
+        """Store what healer keeps of these services."""
+        if records:
+            await self._ask([("HSET", names.RECORDS, *(word for record in records.items() for word in record))])
+
+    async def record(self, entries: Sequence[Entry], *, channel: str | None, unsure: bool = False) -> None:
+        """Keep verdicts, all or nothing: append them to the alert log, set ``health:<svc>``, publish them in order.
 
         ``unsure``: an earlier try was given up, and a server that hung meanwhile may have carried it out when it went
         on; if it has, nothing is done.
         """
-        if log and unsure and any(kept == event for _, kept in await self.last(names.ALERT_LOG, _LOOK_BACK)):
-            return
-        pipe = self._redis.pipeline(transaction=True)
-        if log:
-            pipe.xadd(names.ALERT_LOG, {names.ALERT_LOG_FIELD: event}, maxlen=names.ALERT_LOG_MAXLEN, approximate=True)
-        if health_of:
-            pipe.set(names.health_key(health_of), event)
+        logged = [entry.event for entry in entries if entry.log]
+        if unsure and logged:
+            kept = {event for _, event in await self.last(names.ALERT_LOG, _LOOK_BACK + len(logged))}
+            if kept.issuperset(logged):
+                return
+        to_log: tuple[str | int, ...] = ("XADD", names.ALERT_LOG, "MAXLEN", "~", names.ALERT_LOG_MAXLEN, "*")
+        commands: list[Command] = [(*to_log, names.ALERT_LOG_FIELD, event) for event in logged]
+        health = {names.health_key(entry.health_of): entry.event for entry in entries if entry.health_of}
+        if health:
+            commands.append(("MSET", *(word for pair in health.items() for word in pair)))
         if channel:
-            pipe.publish(channel, event)
-        await self._run(pipe)
+            commands += [("PUBLISH", channel, entry.event) for entry in entries if entry.publish]
+        answers = await self._ask([("MULTI",), *commands, ("EXEC",)], refusals=True)
+        if refusal := next((answer for answer in answers if isinstance(answer, Refusal)), None):
+            raise self._refused(refusal)
 
     async def tail(self, stream: str, after: str, *, block_ms: int = 0) -> list[tuple[str, bytes]]:
         """Read what a stream holds after an entry id ("0": from its start), at most 1000 entries.
@@ -169,14 +206,38 @@ class Bus:
 
     async def close(self) -> None:
         """Give the connections back; never raises for a server that is gone."""
+        self._line.close()
         try:
             await self._redis.aclose()
             await self._redis.connection_pool.disconnect()
         except (exceptions.RedisError, OSError):
             _log.debug("%s: closing failed", self.name, exc_info=True)
 
-    async def _run(self, pipe: Pipeline, *, raise_on_error: bool = True) -> list[Any]:
-        return await self._call(lambda: pipe.execute(raise_on_error=raise_on_error))
+    async def _values(self, keys: Mapping[str, str]) -> dict[str, bytes]:
+        """Fetch strings by MGET, in chunks; what is not there, or is no string, is left out."""
+        wanted = list(keys.items())
+        chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
+        answers = await self._ask([("MGET", *(key for _, key in chunk)) for chunk in chunks])
+        pairs = (
+            pair for chunk, values in zip(chunks, answers, strict=True) for pair in zip(chunk, values, strict=True)
+        )
+        return {name: value for (name, _), value in pairs if value is not None}
+
+    async def _ask(self, commands: Sequence[Command], *, refusals: bool = False) -> list[Any]:
+        """Ask on the bare line; with ``refusals`` the caller looks for those among the answers."""
+        answers = await self._call(lambda: self._line.ask(commands))
+        first = next((answer for answer in answers if isinstance(answer, Refusal)), None)
+        if first and (not refusals or str(first).startswith(_AWAY)):
+            raise self._no(first)
+        return answers
+
+    def _no(self, refusal: Refusal) -> BusUnreachableError | BusRefusedError:
+        if str(refusal).startswith(_AWAY):
+            return self._unreachable(ConnectionError(str(refusal).removeprefix("ERR ")))
+        return self._refused(refusal)
+
+    async def _run(self, pipe: Pipeline) -> list[Any]:
+        return await self._call(pipe.execute)
 
     async def _call(self, command: Callable[[], Awaitable[_T]]) -> _T:
         try:
@@ -185,7 +246,9 @@ class Bus:
             raise self._refused(error) from error
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             raise self._unreachable(error) from error
-        except exceptions.InvalidResponse as error:
+        except Refusal as refusal:
+            raise self._no(refusal) from refusal
+        except (exceptions.InvalidResponse, NotRedis) as error:
             raise NotRedisError(
                 f"{self.name} at {self.address}: what listens there is no Redis ({reason(error)}); who has its port?"
             ) from error
@@ -234,8 +297,7 @@ def _pool(address: Address, client_name: str) -> ConnectionPool:
     }
     if address.path:
         return ConnectionPool(connection_class=UnixDomainSocketConnection, path=address.path, **options)
-    # What was given up must not arrive after all: the kernel would deliver a beat of a partition's begin at its end,
-    # also for a process that has died meanwhile. tcp(7)
+    # As line.connect() does, and for its reason.
     options["socket_keepalive_options"] = {socket.TCP_USER_TIMEOUT: round(TIMEOUT_SEC * 1000)}
     kind: type[Connection] = SSLConnection if address.tls else Connection
     return ConnectionPool(connection_class=kind, host=address.host, port=address.port, **options)

@@ -10,6 +10,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since an arbitrary point; never goes back (CLOCK_MONOTONIC, clock_gettime(2))."""
 
+    def suspended(self) -> float:
+        """Seconds that this machine has slept in all, as far as ``monotonic`` does not count them."""
+
     def wall(self) -> float:
         """Seconds since the epoch; may jump."""
 
@@ -20,6 +23,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since an arbitrary point."""
         return time.monotonic()
+
+    def suspended(self) -> float:
+        """CLOCK_BOOTTIME, which goes on while the machine sleeps, less CLOCK_MONOTONIC (clock_gettime(2))."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
 
     def wall(self) -> float:
         """Seconds since the epoch."""

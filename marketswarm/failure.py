@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from marketswarm import log, names
-from marketswarm.bus import Bus, connect
+from marketswarm.bus import Bus, Entry, connect
 from marketswarm.errors import BadTruthError, BusRefusedError, BusUnreachableError
 from marketswarm.log.alerts import announce
 from marketswarm.messages import UnitFailed, encode
@@ -112,7 +112,7 @@ async def _put(event: bytes, buses: Mapping[str, Bus], where: Endpoint, patience
     same = where.bus == names.SYSTEM_BUS
     log, publish = buses[names.SYSTEM_BUS], buses[where.bus]
     await _insist(
-        lambda again: log.record(event, health_of=None, log=True, channel=where.key if same else None, unsure=again),
+        lambda again: log.record([Entry(event, health_of=None)], channel=where.key if same else None, unsure=again),
         "not in the log of alerts",
         patience,
     )

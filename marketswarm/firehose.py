@@ -10,7 +10,6 @@ import asyncio
 import functools
 import itertools
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -18,40 +17,48 @@ import hiredis
 
 from marketswarm.address import Address
 from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError, reason
+from marketswarm.line import Command, connect, login, pack
 from marketswarm.messages import Heartbeat, Malformed, decode_heartbeat
 from marketswarm.pacing import Backoff
 
 CONFIRM_SEC = 1.0
+CONFIRMED_PER_SEC = 10_000
+"""How many channels a busy server confirms at the least."""
+GIVE_UP_SEC = 1.0
 ECHO_SEC = 1.0
 ECHO_TRIES = 2
-CANARY_PERIOD_SEC = 1.0
 SUBSCRIBE_CHUNK = 1000
 SETTLED_SEC = 1.0
 EARLY_CUTS = 3
 MESSAGE_PARTS = 3
 """Kind, channel, payload."""
+BUFFER_BYTES = 1 << 17
+GATHER_SEC = 0.002
+"""How long the socket is left alone between two reads that bring little, so that each brings more."""
+LITTLE_BYTES = 1 << 14
 
-Beats = list[tuple[str, Heartbeat]]
-Oddities = list[tuple[str, Malformed]]
+Beats = list[tuple[int, Heartbeat]]
+Oddities = list[tuple[int, Malformed]]
 _log = logging.getLogger(__name__)
-# hiredis' stub says that a command has one word.
-_pack = cast("Callable[[tuple[str | bytes, ...]], bytes]", hiredis.pack_command)
 
 
 class Firehose:
     """The subscription to one bus; reconnects for ever.
 
-    ``on_beats(beats, oddities)`` gets what one read of the socket brought. ``on_live()`` is called when the
-    subscription stands, also after a cut; ``on_lost(reason)`` once when the bus cannot be heard: it does not answer,
-    or the canary did not come back. A cut that heals at once is not a loss. ``publish`` sends the canary on a
-    connection of its own and raises BusUnreachableError or BusRefusedError.
+    ``channels`` has the place among ``services`` of the one that beats there. ``on_beats(beats, oddities)`` gets what
+    one read of the socket brought, by those places. ``on_live()`` is called when the subscription stands, also after a
+    cut; ``on_lost(reason)`` once when the bus cannot be heard: it does not answer, or the canary did not come back. A
+    cut that heals at once is not a loss. ``publish`` sends the canary on a connection of its own and raises
+    BusUnreachableError or BusRefusedError.
     """
 
     def __init__(
         self,
         address: Address,
-        channels: Mapping[str, str],
+        channels: Mapping[bytes, int],
+        services: Sequence[str],
         *,
+        client_name: str,
         canary: str,
         publish: Callable[[str, bytes], Awaitable[int]],
         on_beats: Callable[[Beats, Oddities], None],
@@ -60,7 +67,9 @@ class Firehose:
         chance: Callable[[], float],
     ) -> None:
         self._address = address
-        self._services = {channel.encode(): service for channel, service in channels.items()}
+        self._client_name = client_name
+        self._channels = channels
+        self._services = services
         self._canary = canary
         self._publish = publish
         self._on_beats = on_beats
@@ -72,6 +81,11 @@ class Firehose:
         self._session: _Session | None = None
         self._early_cuts = 0  # connections in a row that were cut before they heard anything
         self._lost = False
+
+    @property
+    def heard_at(self) -> float:
+        """When the socket brought something last, by the event loop's clock; 0 where there is no subscription."""
+        return self._session.read_at if self._session else 0.0
 
     async def run(self) -> None:
         """Stay subscribed until cancelled."""
@@ -105,14 +119,13 @@ class Firehose:
     async def _listen(self) -> None:
         session = await self._connect()
         try:
-            await asyncio.wait_for(asyncio.shield(session.subscribed), CONFIRM_SEC + len(self._services) / 10_000)
+            within_sec = CONFIRM_SEC + len(self._channels) / CONFIRMED_PER_SEC
+            await asyncio.wait_for(asyncio.shield(session.subscribed), within_sec)
             self._session = session
             if await self._hears(session):
                 self._early_cuts, self._lost = 0, False
                 self._on_live()
-            while not session.closed.done():
-                await asyncio.wait({session.closed}, timeout=CANARY_PERIOD_SEC)
-                await self.verify()
+            await asyncio.wait({session.closed})
             session.closed.result()
         finally:
             self._session = None
@@ -128,17 +141,9 @@ class Firehose:
         return False
 
     async def _connect(self) -> "_Session":
-        loop = asyncio.get_running_loop()
-        to = self._address
-        factory = functools.partial(_Session, self._services, self._canary, self._on_beats)
-        if to.path:
-            connecting = loop.create_unix_connection(factory, to.path)
-        else:
-            context = ssl.create_default_context() if to.tls else None
-            connecting = loop.create_connection(factory, to.host, to.port, ssl=context)
-        async with asyncio.timeout(to.connect_sec):
-            _, session = await connecting
-        session.subscribe(_login(to), [*self._services, self._canary.encode()])
+        factory = functools.partial(_Session, self._channels, self._services, self._canary, self._on_beats)
+        session = await connect(self._address, factory, GIVE_UP_SEC)
+        session.subscribe(login(self._address, self._client_name), [*self._channels, self._canary.encode()])
         return session
 
     async def _echo(self, session: "_Session") -> bool:
@@ -170,35 +175,48 @@ class _DeafError(MarketSwarmError):
     """The connection stands and brings nothing."""
 
 
-class _Session(asyncio.Protocol):
+class _Session(asyncio.BufferedProtocol):
     """One connection, from its login to its end."""
 
     _transport: asyncio.Transport  # from connection_made() on, which comes first
 
-    def __init__(self, services: Mapping[bytes, str], canary: str, on_beats: Callable[[Beats, Oddities], None]) -> None:
-        loop = asyncio.get_running_loop()
-        self.subscribed: asyncio.Future[None] = loop.create_future()
-        self.closed: asyncio.Future[None] = loop.create_future()
+    def __init__(
+        self,
+        channels: Mapping[bytes, int],
+        services: Sequence[str],
+        canary: str,
+        on_beats: Callable[[Beats, Oddities], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.subscribed: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self.read_at = self._loop.time()
+        self._channels = channels
         self._services = services
         self._canary = canary.encode()
         self._on_beats = on_beats
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._reader = hiredis.Reader()
+        # It takes any buffer; its stub knows of bytes only.
+        self._feed = cast("Callable[[memoryview, int, int], None]", self._reader.feed)
         self._echoes: dict[bytes, asyncio.Future[None]] = {}
-        self._unconfirmed = len(services) + 1
+        self._unconfirmed = len(channels) + 1
+        self._gathering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def subscribe(self, login: Sequence[tuple[str, ...]], channels: Sequence[bytes]) -> None:
+    def subscribe(self, begin: Sequence[Command], channels: Sequence[bytes]) -> None:
         """Log in and subscribe; ``subscribed`` is done when the server has confirmed every channel."""
-        chunks = [channels[start : start + SUBSCRIBE_CHUNK] for start in range(0, len(channels), SUBSCRIBE_CHUNK)]
-        commands = [*map(_pack, login), *(_pack((b"SUBSCRIBE", *chunk)) for chunk in chunks)]
-        self._transport.write(b"".join(commands))
+        chunks = (channels[start : start + SUBSCRIBE_CHUNK] for start in range(0, len(channels), SUBSCRIBE_CHUNK))
+        commands: list[Command] = [("SUBSCRIBE", *chunk) for chunk in chunks]
+        self._transport.write(pack([*begin, *commands]))
 
     def expect(self, nonce: bytes) -> asyncio.Future[None]:
         """Return a future that is done when the canary brings this nonce."""
-        echo: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        echo: asyncio.Future[None] = self._loop.create_future()
         self._echoes[nonce] = echo
+        self._read_on()
         return echo
 
     def forget(self, nonce: bytes) -> None:
@@ -211,35 +229,56 @@ class _Session(asyncio.Protocol):
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # whoever waits gets it; nobody has to
+        if self._gathering:
+            self._gathering.cancel()
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.end(_CutError(str(exc) if exc else "closed by the server"))
 
-    def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        now = self._loop.time()
+        if nbytes < LITTLE_BYTES and now - self.read_at < GATHER_SEC and not self._echoes:
+            self._gather()
+        self.read_at = now
+        self._feed(self._buffer, 0, nbytes)
         beats: Beats = []
         oddities: Oddities = []
-        gets, services = self._reader.gets, self._services
+        gets, rows, services = self._reader.gets, self._channels, self._services
         try:
             while (reply := gets()) is not False:
                 if not isinstance(reply, list) or len(reply) != MESSAGE_PARTS:
                     self._answer(reply)
                     continue
                 kind, channel, payload = reply
-                service = services.get(channel)
-                if kind != b"message" or service is None:
+                row = rows.get(channel)
+                if kind != b"message" or row is None:
                     self._control(kind, channel, payload)
                     continue
-                beat = decode_heartbeat(payload, service)
+                beat = decode_heartbeat(payload, services[row])
                 if isinstance(beat, Malformed):
-                    oddities.append((service, beat))
+                    oddities.append((row, beat))
                 else:
-                    beats.append((service, beat))
+                    beats.append((row, beat))
         except hiredis.HiredisError as error:
             self.end(error)
         if beats or oddities:
             self._on_beats(beats, oddities)
+
+    def _gather(self) -> None:
+        """Leave the socket alone for a moment: at thousands of beats a second, a wake-up costs more than a beat."""
+        self._transport.pause_reading()
+        self._gathering = self._loop.call_later(GATHER_SEC, self._read_on)
+
+    def _read_on(self) -> None:
+        if self._gathering:
+            self._gathering.cancel()
+            self._gathering = None
+            if not self.closed.done():
+                self._transport.resume_reading()
 
     def _control(self, kind: bytes, channel: bytes, payload: Any) -> None:
         if kind == b"subscribe":
@@ -252,9 +291,3 @@ class _Session(asyncio.Protocol):
     def _answer(self, reply: Any) -> None:
         if isinstance(reply, hiredis.ReplyError):
             self.end(BusRefusedError(f"refuses the subscription: {reply}"))
-
-
-def _login(to: Address) -> list[tuple[str, ...]]:
-    if to.password is None:
-        return []
-    return [("AUTH", to.username, to.password)] if to.username else [("AUTH", to.password)]

@@ -40,6 +40,8 @@ ALERT_CHANNEL: Final = "healer:alerts"
 ALERT_LOG: Final = "healer:alerts:log"
 ALERT_LOG_FIELD: Final = "event"
 ALERT_LOG_MAXLEN: Final = 10_000
+RECORDS: Final = "healer:records"
+"""A hash: what healer keeps of each service, for itself after a restart and for ``marketswarm status``."""
 
 HEARTBEAT_MISS: Final = "heartbeat_miss"
 HEARTBEAT_OK: Final = "heartbeat_ok"
@@ -49,6 +51,12 @@ BUS_LOST: Final = "bus_lost"
 BUS_OK: Final = "bus_ok"
 TRUTH_DRIFT: Final = "truth_drift"
 UNIT_FAILED: Final = "unit_failed"
+MASS_MISS: Final = "mass_miss"
+MASS_OK: Final = "mass_ok"
+FLAPPING: Final = "flapping"
+STABLE: Final = "stable"
+SERVICE_RESTARTED: Final = "service_restarted"
+DUPLICATE_INSTANCE: Final = "duplicate_instance"
 
 # The journal. An id never changes: systemd/marketswarm.catalog explains the alert under it, and searches rely on it.
 JOURNAL_PREFIX: Final = "MARKETSWARM_"
@@ -61,6 +69,12 @@ MESSAGE_IDS: Final = {
     BUS_OK: "7281382fcf5d4af883b77914c5866834",
     TRUTH_DRIFT: "d5e0c1731c224515a4492da4ab5215f0",
     UNIT_FAILED: "249b21e1e94f41358a13f7f7440bfaf8",
+    MASS_MISS: "8dbb17f6ed774aca90d099e787e77b55",
+    MASS_OK: "67613d249e214dc187d636ad5ab61763",
+    FLAPPING: "2973ce660b434545bd238dc0923b6b59",
+    STABLE: "91bc6a1ae8f447e0b793fcb8129964b3",
+    SERVICE_RESTARTED: "bfe64296c3c040a2af9a63cbf6a13f49",
+    DUPLICATE_INSTANCE: "1ef4fd5c7ac64512b987c96b43cf954c",
 }
 
 # Environment.

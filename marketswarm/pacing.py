@@ -4,6 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
+def until_tick(now: float, period_sec: float) -> float:
+    """Seconds to the next multiple of a period.
+
+    Loops that sleep so wake together, and the machine once for all of them.
+    """
+    return period_sec - now % period_sec
+
+
 @dataclass(slots=True)
 class Backoff:
     """Exponential backoff with equal jitter: half of each delay is certain, half is chance.

@@ -10,11 +10,11 @@ from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.clock import Clock
 from marketswarm.errors import BadTruthError, BusRefusedError, BusUnreachableError, MarketSwarmError
-from marketswarm.pacing import Backoff, Grace
+from marketswarm.pacing import Backoff, Grace, until_tick
 from marketswarm.settings import Settings
 from marketswarm.truth import NOTHING, Held, Loaded, Truth, best, deviation, examine, newer, short, warnings
 
-POLL_SEC = 2.0
+POLL_SEC = 4.0
 WAIT_CAP_SEC = 2.0
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Follower:
     async def news(self) -> Loaded:
         """Wait until the buses have another truth to run on."""
         while True:
-            await asyncio.sleep(self._poll_sec)
+            await asyncio.sleep(until_tick(self._clock.monotonic(), self._poll_sec))
             await asyncio.gather(*(self._look(bus) for bus in self._buses.values()))
             loaded = newer(self._known.values(), self.running_on)
             if loaded and self._can_run_on(loaded):

@@ -6,18 +6,20 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
-from marketswarm.bus import Bus
+from marketswarm.bus import Bus, client_name
 from marketswarm.clock import Clock
 from marketswarm.daemon.following import Follower
 from marketswarm.daemon.position import concern, own_position
 from marketswarm.daemon.progress import Progress, Watch
 from marketswarm.daemon.pulse import Pulse
 from marketswarm.errors import StalledError
+from marketswarm.pacing import until_tick
 from marketswarm.sd import Manager, watchdog_period_sec
 from marketswarm.settings import Settings
 from marketswarm.truth import Loaded, Truth, short
 
-IDLE_PACE_SEC = 1.0
+IDLE_PACE_SEC = 2.0
+GOODBYE_SEC = 0.5
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -72,7 +74,7 @@ class Daemon:
         """Return the connection to a bus of the truth; it is closed when the service ends."""
         if name not in self._buses:
             address = self.settings.address(name, self.truth.bus_urls())
-            self._buses[name] = Bus(name, address, client_name=f"marketswarm:{self.name}")
+            self._buses[name] = Bus(name, address, client_name=client_name(self.name))
         return self._buses[name]
 
     def started(self) -> None:
@@ -88,13 +90,28 @@ class Daemon:
         self.started()
         while True:
             self.progress.mark()
-            await asyncio.sleep(self.pace_sec)
+            await self.pause()
+
+    async def pause(self) -> None:
+        """Sleep to the next turn, at most ``pace_sec``; whatever pauses so wakes the machine together."""
+        await asyncio.sleep(until_tick(self.clock.monotonic(), self.pace_sec))
 
     async def live(self, work: "Work") -> Loaded:
         """Work, beat and feed the watchdog until cancelled, or until there is a new truth that concerns the work.
 
         Returns that truth. Work that ends by itself is an error.
         """
+        try:
+            return await self._live(work)
+        except asyncio.CancelledError:
+            if self._pulse.heard:
+                await self._pulse.goodbye(self.bus(self.position.bus), self.position, within_sec=GOODBYE_SEC)
+            raise
+        finally:
+            for bus in self._buses.values():
+                await bus.close()
+
+    async def _live(self, work: "Work") -> Loaded:
         found: list[Loaded] = []
         try:
             async with asyncio.TaskGroup() as group:
@@ -105,9 +122,6 @@ class Daemon:
                     group.create_task(self._follow(self.follower))
         except* _MovedError as moves:
             found = [move.loaded for move in moves.exceptions if isinstance(move, _MovedError)]
-        finally:
-            for bus in self._buses.values():
-                await bus.close()
         return found[0]
 
     async def _work(self, work: "Work") -> None:
@@ -136,7 +150,7 @@ class Daemon:
             if held_sec > self.position.interval_sec and not told:
                 told = True
                 _log.error("%s: its work makes no progress; the heartbeat is held back", self.name)
-            await asyncio.sleep(self.pace_sec)
+            await self.pause()
         if told:
             _log.warning("%s: progress again, beating on", self.name)
 
@@ -148,7 +162,7 @@ class Daemon:
         while True:
             if watch.made():
                 self._manager.alive()
-            await asyncio.sleep(min(period_sec, 2 * self.pace_sec))
+            await asyncio.sleep(until_tick(self.clock.monotonic(), min(period_sec, 2 * self.pace_sec)))
 
     async def _follow(self, follower: Follower) -> None:
         """Take in each new truth; raises _MovedError with the first that concerns the work."""

@@ -1,6 +1,7 @@
 """Where a service stands by the truth, and what of the truth its work depends on."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from marketswarm import names
 from marketswarm.errors import BadEnvironmentError
@@ -15,9 +16,8 @@ def own_position(name: str, truth: Truth, settings: Settings) -> Position:
         return position
     interval_sec = settings.healer_interval_sec or position.interval_sec
     stated = truth.services[name].heartbeat.timeout_sec if name in truth.services else None
-    return Position(
-        service=name,
-        bus=position.bus,
+    return replace(
+        position,
         channel=settings.healer_channel or position.channel,
         interval_sec=interval_sec,
         timeout_sec=settings.sentinel_timeout_sec or stated or 3 * interval_sec,

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 
-from marketswarm.bus import Bus
+from marketswarm.bus import Bus, client_name
 from marketswarm.clock import SystemClock
 from marketswarm.daemon.following import Follower, sources
 from marketswarm.daemon.lifecycle import Daemon, Work
@@ -41,7 +41,7 @@ async def run(name: str, work: Work, settings: Settings) -> None:
 
 async def _live(name: str, work: Work, settings: Settings, manager: Manager) -> None:
     clock = SystemClock()
-    buses = [Bus(bus, address, client_name=f"marketswarm:{name}") for bus, address in sources(settings).items()]
+    buses = [Bus(bus, address, client_name=client_name(name)) for bus, address in sources(settings).items()]
     follower = Follower(
         buses, settings.truth_key, clock, check=lambda truth: check_timeouts(watched_by(name, truth, settings))
     )

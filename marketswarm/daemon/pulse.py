@@ -1,6 +1,7 @@
 """The heartbeats of one process, from its first to its last, whatever truth it runs on meanwhile."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -37,7 +38,7 @@ class Pulse:
         backoff = Backoff(random.random)
         while True:
             try:
-                await bus.beat(at.service, at.channel, self._payload(), max(1, round(at.timeout_sec * 1000)))
+                await bus.beat(at.service, at.channel, self._payload(), _lease_ms(at))
             except (BusUnreachableError, BusRefusedError) as error:
                 if isinstance(error, BusRefusedError) and str(error) != self._refusal:
                     self._refusal = str(error)
@@ -48,7 +49,14 @@ class Pulse:
                 self.heard = True
                 return
 
-    def _payload(self) -> bytes:
+    async def goodbye(self, bus: Bus, at: Position, *, within_sec: float) -> None:
+        """Send the last beat, which says that the process stops as it should; a bus that does not take it is let be."""
+        self._count += 1
+        with contextlib.suppress(BusUnreachableError, BusRefusedError, TimeoutError):
+            async with asyncio.timeout(within_sec):
+                await bus.beat(at.service, at.channel, self._payload(bye=True), _lease_ms(at))
+
+    def _payload(self, *, bye: bool = False) -> bytes:
         beat = Heartbeat(
             svc=self._service,
             i=self._count,
@@ -57,5 +65,10 @@ class Pulse:
             host=self._host,
             pid=os.getpid(),
             truth=self.truth,
+            bye=bye,
         )
         return encode(beat)
+
+
+def _lease_ms(at: Position) -> int:
+    return max(1, round(at.timeout_sec * 1000))

@@ -1,9 +1,8 @@
 """The monitor: hears every heartbeat that truth tells it to watch, and announces who goes dark and who is back."""
 
 from marketswarm.daemon import Daemon
-from marketswarm.liveness import Transition
 from marketswarm.messages import HeartbeatMiss, HeartbeatOk
-from marketswarm.services.watching import Words, watch
+from marketswarm.services.watching import Finding, Words, watch
 
 
 async def work(daemon: Daemon) -> None:
@@ -11,9 +10,13 @@ async def work(daemon: Daemon) -> None:
     await watch(daemon, Words(_miss, _ok, announces_buses=True))
 
 
-def _miss(found: Transition, ts: int) -> HeartbeatMiss:
-    return HeartbeatMiss(found.service, round(found.silence_sec, 3), found.timeout_sec, ts)
+def _miss(found: Finding, ts: int) -> HeartbeatMiss:
+    turn = found.transition
+    return HeartbeatMiss(
+        turn.service, round(turn.silence_sec, 3), turn.timeout_sec, ts, reason=found.reason, group=found.group
+    )
 
 
-def _ok(found: Transition, ts: int) -> HeartbeatOk:
-    return HeartbeatOk(found.service, round(found.silence_sec, 3), ts)
+def _ok(found: Finding, ts: int) -> HeartbeatOk:
+    turn = found.transition
+    return HeartbeatOk(turn.service, round(turn.silence_sec, 3), ts, group=found.group)

@@ -1,9 +1,8 @@
 """The watchdog's watchdog: healer with a single target, healer itself, and words of its own."""
 
 from marketswarm.daemon import Daemon
-from marketswarm.liveness import Transition
 from marketswarm.messages import HealerMiss, HealerOk
-from marketswarm.services.watching import Words, watch
+from marketswarm.services.watching import Finding, Words, watch
 
 
 async def work(daemon: Daemon) -> None:
@@ -11,9 +10,13 @@ async def work(daemon: Daemon) -> None:
     await watch(daemon, Words(_miss, _ok, announces_buses=False))
 
 
-def _miss(found: Transition, ts: int) -> HealerMiss:
-    return HealerMiss(found.service, round(found.silence_sec, 3), found.timeout_sec, ts)
+def _miss(found: Finding, ts: int) -> HealerMiss:
+    turn = found.transition
+    return HealerMiss(
+        turn.service, round(turn.silence_sec, 3), turn.timeout_sec, ts, reason=found.reason, group=found.group
+    )
 
 
-def _ok(found: Transition, ts: int) -> HealerOk:
-    return HealerOk(found.service, ts)
+def _ok(found: Finding, ts: int) -> HealerOk:
+    turn = found.transition
+    return HealerOk(turn.service, ts, group=found.group)

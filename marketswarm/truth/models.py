@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -23,6 +23,7 @@ Text = Annotated[str, Field(min_length=1, max_length=256, pattern=TEXT)]
 ServiceName = Annotated[str, Field(pattern=SERVICE_NAME)]
 BusName = Annotated[str, Field(pattern=BUS_NAME)]
 IntervalSec = Annotated[float, Field(gt=0, le=MAX_INTERVAL_SEC)]
+Count = Annotated[int, Field(ge=1, le=100)]
 TimeoutSec = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_SEC)]
 
 Buses = Mapping[str, Address]
@@ -38,6 +39,11 @@ class Position:
     channel: str
     interval_sec: float
     timeout_sec: float
+    misses: int = 1
+    recover_beats: int = 1
+    flap_changes: int = 0
+    flap_window_sec: float = 0.0
+    alert_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,15 @@ class Bus(_Section):
         return url
 
 
+class Flap(_Section):
+    """When a service that goes and comes counts as flapping."""
+
+    changes: Annotated[int, Field(ge=3, le=100)] = Field(
+        description="How many misses and recoveries within within_sec are flapping."
+    )
+    within_sec: TimeoutSec = Field(description="Seconds; without a change for as long it is stable again.")
+
+
 class Heartbeat(_Section):
     """How a service shows that it is alive."""
 
@@ -107,6 +122,14 @@ class Heartbeat(_Section):
     timeout_sec: TimeoutSec | None = Field(
         default=None,
         description="Seconds without a beat after which it is missed. Default: threshold.heartbeat_cadence of healer.",
+    )
+    misses: Count = Field(default=1, description="How many timeouts in a row without a beat make a miss.")
+    recover_beats: Count = Field(
+        default=1, description="How many beats in a row, none later than the timeout, end a miss."
+    )
+    flap: Flap | None = Field(default=None, description="When it counts as flapping. Default: never.")
+    alert_on: tuple[Literal["service_restarted", "duplicate_instance"], ...] = Field(
+        default=(), strict=False, description="What else is announced of it; it is counted in any case."
     )
 
     @field_validator("redis_url")
@@ -243,6 +266,11 @@ class Truth(_Section):
             channel=beat.channel or names.heartbeat_channel(service),
             interval_sec=beat.interval_sec,
             timeout_sec=beat.timeout_sec or cadence or default_timeout_sec,
+            misses=beat.misses,
+            recover_beats=beat.recover_beats,
+            flap_changes=beat.flap.changes if beat.flap else 0,
+            flap_window_sec=beat.flap.within_sec if beat.flap else 0.0,
+            alert_on=tuple(beat.alert_on),
         )
 
 

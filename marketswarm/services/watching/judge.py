@@ -3,46 +3,29 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
-from marketswarm import names
-from marketswarm.bus import Lease
-from marketswarm.daemon import Daemon
+from marketswarm import host, names
+from marketswarm.bus import Bus, Lease, client_name
+from marketswarm.clock import Clock
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.firehose import Beats, Firehose, Oddities
-from marketswarm.liveness import Detector, State, Transition
-from marketswarm.messages import Heartbeat, Malformed, decode_heartbeat
-from marketswarm.pacing import RateLimit
-from marketswarm.truth import Position
+from marketswarm.liveness import Detector, State, Terms, Transition
+from marketswarm.messages import Malformed, decode_heartbeat
+from marketswarm.pacing import RateLimit, until_tick
+from marketswarm.services.watching.causes import Causes
+from marketswarm.services.watching.findings import Finding, Legacy, Recalled, Reports, Target, Verdicts
+from marketswarm.services.watching.groups import Groups
 
 RETRY_SEC = 0.25
 ODDITY_PERIOD_SEC = 60.0
-LEASE_CHUNK = 1000
+LATE_SEC = 1.0
+"""A loop that wakes later than planned by more than this was stopped, or starved."""
+QUIET_SEC = 2.0
+"""A subscription that has brought nothing for so long is asked whether it still hears."""
+RETURN_SEC = 1.0
+"""How long after a bus's return what it brings may be old: senders give a beat up after as long."""
 _log = logging.getLogger(__name__)
-
-
-class Verdicts(Protocol):
-    """Who is told what the judge finds."""
-
-    def changed(self, transition: Transition) -> None:
-        """Take in that a service went dark, or is heard."""
-
-    def bus_lost(self, bus: str, reason: str) -> None:
-        """Take in that a bus cannot be heard."""
-
-    def bus_ok(self, bus: str, lost_sec: float) -> None:
-        """Take in that it can be heard again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Legacy:
-    """What a judge knows of its bus when the truth changes, for the one after it."""
-
-    known: Mapping[str, tuple[State, float]]
-    last: Mapping[str, Heartbeat]
-    lost_at: float | None
 
 
 class Judge:
@@ -50,42 +33,51 @@ class Judge:
 
     def __init__(
         self,
-        daemon: Daemon,
-        bus: str,
-        targets: Iterable[Position],
+        bus: Bus,
+        targets: Iterable[Target],
         *,
-        missed: Iterable[str],
+        watcher: str,
+        clock: Clock,
         verdicts: Verdicts,
+        pace_sec: float,
+        mark: Callable[[], None],
+        recalled: Recalled,
         before: Legacy | None = None,
     ) -> None:
-        """``missed`` were reported dark already; ``before`` is of who judged this bus until the truth changed."""
+        """``mark`` is called at each turn; ``before`` is of who judged this bus until the truth changed."""
         self.tried = asyncio.Event()
         self.malformed = 0
-        self._daemon = daemon
-        self._clock = daemon.clock
-        self._bus = daemon.bus(bus)
+        self._bus = bus
         self._bus.loud = False  # the subscription tells of a loss, and does so once
+        self._clock = clock
         self._verdicts = verdicts
-        self._targets = {target.service: target for target in targets}
-        self._last: dict[str, Heartbeat] = {}
+        self._pace_sec = pace_sec
+        self._mark = mark
         self._oddities = RateLimit(ODDITY_PERIOD_SEC)
         self._lost_at: float | None = None
         self._ask_all = False
         self._wake = asyncio.Event()
-        self._detector = Detector()
-        self._detector.freeze()  # until the subscription stands
-        for target in self._targets.values():
-            self._detector.watch(target.service, target.interval_sec, target.timeout_sec, self._clock.monotonic())
-        for service in self._targets.keys() & set(missed):
-            self._detector.recall_missed(service)
-        if before:
-            self._detector.inherit(before.known)
-            self._last = {service: beat for service, beat in before.last.items() if service in self._targets}
-            self._lost_at = before.lost_at
+        self._channels: dict[bytes, int] = {}
+        self.detector = Detector(self._enrol(targets), clock.monotonic(), host=host.name())
+        self.detector.freeze()  # until the subscription stands
+        self._causes = Causes(bus, self.detector)
+        self._stale = set(range(len(self.detector.services)))
+        """Of whom the last report is out of date."""
+        self._groups = Groups(bus.name, self.detector, verdicts)
+        intervals = (self.detector.terms(row).interval_sec for row in range(len(self.detector.services)))
+        self._late_sec = min(LATE_SEC, max(LATE_SEC / 10, min(intervals, default=LATE_SEC) / 2))
+        self._turned_at = clock.monotonic()
+        self._turns_by = self._turned_at + pace_sec
+        self._suspended = clock.suspended()
+        self._late_since: float | None = None
+        self._asking = False
+        self._recall(recalled, before)
         self._firehose = Firehose(
             self._bus.address,
-            {target.channel: target.service for target in self._targets.values()},
-            canary=names.canary_channel(daemon.name),
+            self._channels,
+            self.detector.services,
+            client_name=client_name(watcher),
+            canary=names.canary_channel(watcher),
             publish=self._bus.publish,
             on_beats=self._hear,
             on_live=self._live,
@@ -96,110 +88,209 @@ class Judge:
     async def run(self) -> None:
         """Listen and judge until cancelled."""
         async with asyncio.TaskGroup() as group:
+            self._group = group
             group.create_task(self._firehose.run())
             while True:
-                self._daemon.progress.mark(self._bus.name)
-                if self._ask_all:
-                    self._ask_all = False
-                    group.create_task(self._ask(self._targets))
                 now = self._clock.monotonic()
-                if suspects := self._detector.due(now):
+                self._notice_stall(now)
+                self._mark()
+                self._turn(now)
+                if suspects := self.detector.due(now):
                     # A task of its own: waiting for a bus that hangs must not hold up the other deadlines.
                     group.create_task(self._judge(suspects))
-                await self._until(self._detector.next_deadline(), now)
+                await self._until(self.detector.next_deadline())
 
     @property
     def counts(self) -> dict[State, int]:
         """How many services are in each state."""
-        return self._detector.counts
+        return self.detector.counts
+
+    def report(self, to: Reports) -> None:
+        """Tell how each service stands of which something has changed since the last report."""
+        for row in self._stale | self.detector.numbers.changed:
+            tally = self.detector.numbers.tally(row)
+            service = self.detector.services[row]
+            to.record(service, self.detector.state(row), tally, flapping=self._groups.flaps(row))
+        self._stale.clear()
+        self.detector.numbers.changed.clear()
 
     def legacy(self) -> Legacy:
         """What the next judge of this bus goes on with."""
-        return Legacy(self._detector.known(), self._last, self._lost_at)
+        return Legacy(self.detector.known(), self._groups.flapping(), self._lost_at)
 
-    async def _until(self, deadline: float | None, now: float) -> None:
-        pace_sec = self._daemon.pace_sec
-        wait_sec = pace_sec if deadline is None else min(pace_sec, max(0.0, deadline - now))
+    def _enrol(self, targets: Iterable[Target]) -> Iterable[tuple[str, Terms]]:
+        for row, target in enumerate(targets):
+            self._channels[target.channel.encode()] = row
+            yield target.service, target.terms
+
+    def _recall(self, recalled: Recalled, before: Legacy | None) -> None:
+        for row, service in enumerate(self.detector.services):
+            if service in recalled.missed:
+                self.detector.recall_missed(row)
+            if service in recalled.tallies:
+                self.detector.numbers.recall(row, recalled.tallies[service])
+        flapping = recalled.flapping | (before.flapping if before else frozenset())
+        self._groups.recall(recalled.missed, flapping, self._clock.monotonic())
+        if before:
+            self.detector.inherit(before.known)
+            self._lost_at = before.lost_at
+
+    def _turn(self, now: float) -> None:
+        """Do what is to be done from time to time."""
+        if self._ask_all:
+            self._ask_all = False
+            self._group.create_task(self._ask(range(len(self.detector.services))))
+        quiet_sec = now - self._firehose.heard_at
+        if quiet_sec >= QUIET_SEC and not self._asking:
+            self._asking = True
+            self._group.create_task(self._make_sure())
+        self._groups.turn(now)
+
+    async def _until(self, deadline: float | None) -> None:
         self._wake.clear()
+        now = self._clock.monotonic()
+        wait_sec = until_tick(now, self._pace_sec)
+        if deadline is not None:
+            wait_sec = min(wait_sec, max(0.0, deadline - now))
+        self._turned_at, self._turns_by = now, now + wait_sec
         try:
             async with asyncio.timeout(wait_sec):
                 await self._wake.wait()
         except TimeoutError:
             pass
 
-    async def _judge(self, suspects: list[str]) -> None:
-        """Convict those of whom the bus knows nothing newer; where it cannot be asked, judge later."""
-        heard = await self._firehose.verify() and await self._ask(suspects)
-        now = self._clock.monotonic()
-        for service in suspects:
-            if not heard:
-                self._detector.postpone(service, now + RETRY_SEC)
-            elif transition := self._detector.convict(service, now):
-                self._verdicts.changed(transition)
+    def _notice_stall(self, now: float) -> None:
+        """Find out that this process, or the whole machine, was stopped for a while.
 
-    async def _ask(self, services: Iterable[str]) -> bool:
-        """Take in what the leases say; False where the bus does not tell."""
-        wanted = list(services)
-        for start in range(0, len(wanted), LEASE_CHUNK):
-            try:
-                leases = await self._bus.leases(wanted[start : start + LEASE_CHUNK])
-            except (BusUnreachableError, BusRefusedError):
-                return False
+        What is read from now on may have waited, and nobody is judged by what happened meanwhile.
+        """
+        suspended = self._clock.suspended()
+        slept_sec, self._suspended = suspended - self._suspended, suspended
+        late_sec = max(now - self._turns_by, slept_sec)
+        self._turns_by = max(self._turns_by, now)
+        if late_sec <= self._late_sec:
+            return
+        _log.warning("%s: this process stood still for %.1f s; what it missed is read first", self._bus.name, late_sec)
+        self._late_since = self._turned_at if self._late_since is None else self._late_since
+        self.detector.spare(now)
+        self._group.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """Read what has waited; from then on a beat is as old as its arrival."""
+        if await self._firehose.verify():
+            self._late_since = None
+            self._ask_all = True
+            self._wake.set()
+
+    async def _make_sure(self) -> None:
+        """Find out whether a subscription that is quiet still hears; the firehose tells if not."""
+        try:
+            await self._firehose.verify()
+        finally:
+            self._asking = False
+
+    async def _judge(self, suspects: list[int]) -> None:
+        """Convict those of whom the bus knows nothing newer; where it cannot be asked, judge later."""
+        hears, told, causes = await asyncio.gather(
+            self._firehose.verify(), self._ask(suspects), self._causes.look(suspects)
+        )
+        now = self._clock.monotonic()
+        self._notice_stall(now)
+        if not (hears and told):
+            for row in suspects:
+                self.detector.postpone(row, now + RETRY_SEC)
+            return
+        if self._most_are_silent(now):
+            # Before so many are convicted, the bus is asked about all of them, not just about those who are due.
+            await self._ask(self.detector.overdue(now))
             now = self._clock.monotonic()
-            for service, lease in leases.items():
-                self._weigh(self._targets[service], lease, now)
+        silence = self.detector.silence(now) if self._most_are_silent(now) else None
+        missed = [found for row in suspects if (found := self.detector.convict(row, now))]
+        if missed and silence:
+            self._groups.begin(silence, now, self._clock.wall())
+        for miss in missed:
+            reason = self._causes.of(miss.row, causes)
+            self._tell(Finding(miss, reason, self._groups.of_miss(miss, now)))
+
+    def _most_are_silent(self, now: float) -> bool:
+        """Whether this is most of the bus's services going dark at once, and not told of yet."""
+        return not self._groups.storming(now) and self.detector.silence(now).of_most
+
+    async def _ask(self, rows: Iterable[int]) -> bool:
+        """Take in what the leases say; False where the bus does not tell."""
+        wanted = {self.detector.services[row]: row for row in rows}
+        try:
+            leases = await self._bus.leases(wanted)
+        except (BusUnreachableError, BusRefusedError):
+            return False
+        now = self._clock.monotonic()
+        for service, lease in leases.items():
+            self._weigh(wanted[service], lease, now)
         return True
 
-    def _weigh(self, target: Position, lease: Lease, now: float) -> None:
+    def _weigh(self, row: int, lease: Lease, now: float) -> None:
         """Count a lease as life where it holds a beat that was not heard: its age follows from the time it has left."""
-        beat = decode_heartbeat(lease.raw, target.service)
-        if isinstance(beat, Malformed) or lease.ttl_ms < 0:
+        beat = decode_heartbeat(lease.raw, self.detector.services[row])
+        if isinstance(beat, Malformed) or lease.ttl_ms < 0 or self.detector.numbers.knows(row, beat):
             return
-        last = self._last.get(target.service)
-        if last and last.boot and last.boot == beat.boot and beat.i <= last.i:
-            return  # nothing new: this beat was heard, or a later one was while the bus was asked
-        self._last[target.service] = beat
-        age_sec = min(max(target.timeout_sec - lease.ttl_ms / 1000, 0.0), target.timeout_sec)
-        self._alive(target.service, now - age_sec, now)
+        timeout_sec = self.detector.terms(row).timeout_sec
+        age_sec = min(max(timeout_sec - lease.ttl_ms / 1000, 0.0), timeout_sec)
+        if transition := self.detector.evidence(row, beat, now - age_sec, now, self._late_since):
+            self._returned(transition, now)
+        self._tell_news()
 
     def _hear(self, beats: Beats, oddities: Oddities) -> None:
         now = self._clock.monotonic()
-        last, beat_of = self._last, self._detector.beat
-        for service, beat in beats:
-            last[service] = beat
-            if transition := beat_of(service, now, now):
-                self._tell(transition)
-        for service, oddity in oddities:
-            self._report(service, oddity, now)
+        if now - self._turns_by > self._late_sec:
+            self._notice_stall(now)
+        for transition in self.detector.hear(beats, now, late_since=self._late_since):
+            self._returned(transition, now)
+        if self.detector.numbers.news:
+            self._tell_news()
+        for row, oddity in oddities:
+            self._report(self.detector.services[row], oddity, now)
 
-    def _alive(self, service: str, at: float, now: float) -> None:
-        if transition := self._detector.beat(service, at, now):
-            self._tell(transition)
-
-    def _tell(self, transition: Transition) -> None:
-        self._verdicts.changed(transition)
+    def _returned(self, transition: Transition, now: float) -> None:
+        group = self._groups.of_return(transition.row, now) if transition.old is State.MISSED else ""
+        self._tell(Finding(transition, group=group))
         self._wake.set()  # its deadline may be nearer than what is waited for
+
+    def _tell(self, finding: Finding) -> None:
+        self._stale.add(finding.transition.row)
+        self._verdicts.turned(finding)
+
+    def _tell_news(self) -> None:
+        news, self.detector.numbers.news = self.detector.numbers.news, []
+        for row, event in news:
+            self._verdicts.happened(self.detector.services[row], event, self.detector.numbers.tally(row))
 
     def _report(self, service: str, oddity: Malformed, now: float) -> None:
         """Say that something on a channel is no heartbeat: how much and why, never what."""
         self.malformed += 1
         if count := self._oddities.allow(f"{service} {oddity.name}", now):
-            channel = self._targets[service].channel
-            _log.warning("%s: ignored %d message(s) %s (%d so far)", channel, count, oddity.value, self.malformed)
+            text = "%s: ignored %d message(s) on its channel %s (%d so far)"
+            _log.warning(text, service, count, oddity.value, self.malformed)
 
     def _live(self) -> None:
         now = self._clock.monotonic()
         if self._lost_at is not None:
             self._verdicts.bus_ok(self._bus.name, now - self._lost_at)
+            self._late_since = min(self._lost_at, self._turned_at)
+            asyncio.get_running_loop().call_later(RETURN_SEC, self._trust)
         if self._lost_at is not None or not self.tried.is_set():
-            self._detector.thaw(now)
+            self.detector.thaw(now)
         self._lost_at = None
         self._ask_all = True
         self._wake.set()
         self.tried.set()
 
+    def _trust(self) -> None:
+        """What a bus brings now is new: it has carried out what had waited at its door."""
+        if self._lost_at is None:
+            self._late_since = None
+
     def _lost(self, reason: str) -> None:
-        self._detector.freeze()
+        self.detector.freeze()
         self.tried.set()
         if self._lost_at is None:  # else it was told, before the truth changed
             self._lost_at = self._clock.monotonic()

@@ -4,27 +4,25 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from marketswarm import names
-from marketswarm.daemon import Daemon
+from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.log.alerts import announce
-from marketswarm.messages import Alert, encode, service_of
+from marketswarm.messages import Alert, ServiceRecord, encode, group_of, service_of
 from marketswarm.pacing import Backoff
 
 RETRY_CAP_SEC = 5.0
+BATCH = 500
+"""How many verdicts go in one transaction: it blocks the bus for a few milliseconds."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Verdict:
-    event: bytes
-    health_of: str | None
-    log: bool
-    """Whether it goes into the log stream; a verdict that alerts nobody does not."""
+    entry: Entry
     published: bool
     stored: bool = False
     unsure: bool = False
@@ -34,19 +32,20 @@ class _Verdict:
 class Recorder:
     """Takes verdicts at once and stores them as fast as the bus allows; detecting never waits for it.
 
-    The log stream, ``health:<svc>`` and the publication go in one transaction, so a process that is killed has either
-    told everything or nothing, and the one after it judges anew. Where truth sends alerts to another bus than
-    system-redis, or the bus refuses to store, the publication is a step of its own.
+    The log stream, ``health:<svc>`` and the publication go in one transaction, many verdicts at a time, so a process
+    that is killed has either told all of a verdict or nothing, and the one after it judges anew. Where truth sends
+    alerts to another bus than system-redis, or the bus refuses to store, the publication is a step of its own.
     """
 
-    def __init__(self, daemon: Daemon, before: "Recorder | None" = None) -> None:
+    def __init__(self, log_bus: Bus, alert_bus: Bus, channel: str, before: "Recorder | None" = None) -> None:
         """``before`` is the recorder of the life before this one: what it could not tell yet is told by this one."""
-        where = daemon.truth.alerts_to(daemon.settings.alert_channel)
-        self._log_bus = daemon.bus(names.SYSTEM_BUS)
-        self._alert_bus = daemon.bus(where.bus)
-        self._channel = where.key
+        self._log_bus = log_bus
+        self._alert_bus = alert_bus
+        self._channel = channel
         self._waiting: list[_Verdict] = before.waiting if before else []
         self._health: dict[str, bytes] = dict(before.health) if before else {}
+        self._records: dict[str, bytes] = {}
+        self._unkept: set[str] = set()
         self._news = asyncio.Event()
         self._refusal = ""
 
@@ -60,19 +59,31 @@ class Recorder:
         """The latest verdict on each service, stored or not."""
         return self._health
 
+    def recall(self, health: Mapping[str, bytes]) -> None:
+        """Take over the verdicts that the bus had stored before this process began."""
+        self._health = {**health, **self._health}
+
     def announce(self, alert: Alert) -> None:
-        """Log, store and publish an alert."""
-        announce(alert)
-        self._put(_Verdict(encode(alert), service_of(alert), log=True, published=False))
+        """Store and publish an alert, and log it, where people are not told of its group instead."""
+        if not group_of(alert):
+            announce(alert)
+        self._put(_Verdict(Entry(encode(alert), service_of(alert)), published=False))
 
     def note(self, alert: Alert) -> None:
         """Store a verdict as a service's health and tell nobody."""
-        self._put(_Verdict(encode(alert), service_of(alert), log=False, published=True))
+        self._put(_Verdict(Entry(encode(alert), service_of(alert), log=False, publish=False), published=True))
 
-    def repeat_health(self) -> None:
-        """Store every ``health:<svc>`` once more: a bus that was away may have come back empty."""
+    def keep(self, service: str, record: ServiceRecord) -> None:
+        """Store what is known of a service for the process after this one, and for ``marketswarm status``."""
+        self._records[service] = encode(record)
+        self._unkept.add(service)
+        self._news.set()
+
+    def repeat(self) -> None:
+        """Store every ``health:<svc>`` and record once more: a bus that was away may have come back empty."""
         for service, event in self._health.items():
-            self._waiting.append(_Verdict(event, service, log=False, published=True))
+            self._waiting.append(_Verdict(Entry(event, service, log=False, publish=False), published=True))
+        self._unkept = set(self._records)
         self._news.set()
 
     async def run(self) -> None:
@@ -83,15 +94,16 @@ class Recorder:
             await self._store()
             await self._publish()
             self._waiting = [verdict for verdict in self._waiting if not (verdict.stored and verdict.published)]
-            if self._waiting:
+            await self._keep_records()
+            if self._waiting or self._unkept:
                 await self._news_within(backoff.next_sec())
             else:
                 backoff.reset()
                 await self._news.wait()
 
     def _put(self, verdict: _Verdict) -> None:
-        if verdict.health_of:
-            self._health[verdict.health_of] = verdict.event
+        if verdict.entry.health_of:
+            self._health[verdict.entry.health_of] = verdict.entry.event
         self._waiting.append(verdict)
         self._news.set()
 
@@ -102,25 +114,42 @@ class Recorder:
 
     async def _store(self) -> None:
         """Store in order, up to the first failure."""
-        same_bus = self._alert_bus is self._log_bus
-        for verdict in [waiting for waiting in self._waiting if not waiting.stored]:
-            channel = None if verdict.published or not same_bus else self._channel
+        for batch in self._batches():
             try:
-                await _whole(self._keep(verdict, channel))
+                await _whole(self._keep(batch))
             except BusUnreachableError:
-                verdict.unsure = True
+                for verdict in batch:
+                    verdict.unsure = True
                 return
             except BusRefusedError as error:
                 self._refused(error)
                 return
             self._refusal = ""
 
-    async def _keep(self, verdict: _Verdict, channel: str | None) -> None:
-        await self._log_bus.record(
-            verdict.event, health_of=verdict.health_of, log=verdict.log, channel=channel, unsure=verdict.unsure
-        )
-        verdict.stored = True
-        verdict.published = verdict.published or channel is not None
+    def _batches(self) -> Iterator[list[_Verdict]]:
+        """What is to be stored, in order; what was tried together is tried together again, and nothing with it."""
+        unstored = [verdict for verdict in self._waiting if not verdict.stored]
+        tried = [verdict for verdict in unstored if verdict.unsure]
+        fresh = unstored[len(tried) :]
+        if tried:
+            yield tried
+        yield from (fresh[start : start + BATCH] for start in range(0, len(fresh), BATCH))
+
+    async def _keep(self, batch: list[_Verdict]) -> None:
+        channel = self._channel if self._alert_bus is self._log_bus else None
+        entries = [replace(verdict.entry, publish=not verdict.published) for verdict in batch]
+        await self._log_bus.record(entries, channel=channel, unsure=batch[0].unsure)
+        for verdict in batch:
+            verdict.stored = True
+            verdict.published = verdict.published or channel is not None
+
+    async def _keep_records(self) -> None:
+        unkept, self._unkept = self._unkept, set()
+        try:
+            await self._log_bus.keep_records({service: self._records[service] for service in unkept})
+        except (BusUnreachableError, BusRefusedError) as error:
+            _log.debug("records not kept: %s", error)
+            self._unkept |= unkept
 
     async def _publish(self) -> None:
         """Publish what is stored, and what the bus refuses to: without memory or disk it still delivers messages."""
@@ -133,7 +162,7 @@ class Recorder:
                     return
 
     async def _send(self, verdict: _Verdict) -> None:
-        await self._alert_bus.publish(self._channel, verdict.event)
+        await self._alert_bus.publish(self._channel, verdict.entry.event)
         verdict.published = True
 
     def _refused(self, error: BusRefusedError) -> None:

@@ -1,34 +1,27 @@
 """The watcher: a memory of what was reported, a judge for each bus, a recorder for what they find."""
 
 import asyncio
+import functools
+import gc
 import logging
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from marketswarm import names
-from marketswarm.daemon import Daemon, Follower, check_timeouts, watched_by
+from marketswarm.daemon import Daemon, check_timeouts, watched_by
 from marketswarm.errors import BusUnreachableError
-from marketswarm.liveness import State, Transition
-from marketswarm.messages import MISSES, Alert, BusLost, BusOk, TruthDrift, decode_alert
+from marketswarm.liveness import State, Tally, Terms
+from marketswarm.messages import MISSES, ServiceRecord, decode_alert, decode_record, group_of
 from marketswarm.pacing import Backoff, Grace
+from marketswarm.services.watching.findings import Recalled, Target
 from marketswarm.services.watching.judge import Judge
 from marketswarm.services.watching.recorder import Recorder
+from marketswarm.services.watching.verdicts import Announcer, Words
+from marketswarm.truth import Position
 
 DRIFT_GRACE_SEC = 15.0
 """A bus that comes back empty is seeded again within seconds, and a seed writes one bus after the other."""
-DRIFT_PERIOD_SEC = 1.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """How a watcher speaks: the alert for a miss and for its end, each from a transition and the time of day."""
-
-    miss: Callable[[Transition, int], Alert]
-    ok: Callable[[Transition, int], Alert]
-    announces_buses: bool
-    """Whether a lost bus is this watcher's to announce: of two that would, one is enough."""
 
 
 @dataclass(slots=True)
@@ -48,20 +41,29 @@ async def watch(daemon: Daemon, words: Words) -> None:
     if past.recorder is None:
         for variable in daemon.settings.of_later:
             _log.warning("%s has no effect in this version: alerts go to Redis only, see marketswarm alerts", variable)
-    recorder = past.recorder = Recorder(daemon, past.recorder)
-    missed = await _recall(daemon, [target.service for target in targets], recorder)
-    verdicts = _Verdicts(daemon, words, recorder)
+    where = daemon.truth.alerts_to(daemon.settings.alert_channel)
+    recorder = past.recorder = Recorder(
+        daemon.bus(names.SYSTEM_BUS), daemon.bus(where.bus), where.key, before=past.recorder
+    )
+    recalled = await _recall(daemon, [target.service for target in targets], recorder)
+    announcer = Announcer(
+        words, recorder, daemon.clock, alert_on={target.service: target.alert_on for target in targets}
+    )
     judges = past.judges = {
         bus: Judge(
-            daemon,
-            bus,
-            [target for target in targets if target.bus == bus],
-            missed=missed,
-            verdicts=verdicts,
+            daemon.bus(bus),
+            [_target(target) for target in targets if target.bus == bus],
+            watcher=daemon.name,
+            clock=daemon.clock,
+            verdicts=announcer,
+            pace_sec=daemon.pace_sec,
+            mark=functools.partial(daemon.progress.mark, bus),
+            recalled=recalled,
             before=past.judges[bus].legacy() if bus in past.judges else None,
         )
         for bus in sorted({target.bus for target in targets})
     }
+    _settle_memory()
     for target in targets:
         _log.info("monitoring %s on %s (timeout %g s)", target.channel, target.bus, target.timeout_sec)
     async with asyncio.TaskGroup() as group:
@@ -72,79 +74,59 @@ async def watch(daemon: Daemon, words: Words) -> None:
             await judge.tried.wait()
         _log.info("listening to %d heartbeat(s) on %d bus(es)", len(targets), len(judges))
         daemon.started()
-        if words.announces_buses and daemon.follower:
-            group.create_task(_watch_truth(daemon.follower, past.drift, verdicts))
-        await _report_status(daemon, list(judges.values()))
+        drift = past.drift if words.announces_buses else None
+        await _turn(daemon, list(judges.values()), announcer, drift)
 
 
-async def _watch_truth(follower: Follower, grace: Grace, verdicts: "_Verdicts") -> None:
-    """Announce a bus that holds another truth than the one watched by, or none."""
-    while True:
-        follower.judge(grace, wrong=verdicts.truth_drift, right=verdicts.truth_back)
-        await asyncio.sleep(DRIFT_PERIOD_SEC)
+def _target(at: Position) -> Target:
+    terms = Terms(at.interval_sec, at.timeout_sec, at.misses, at.recover_beats, at.flap_changes, at.flap_window_sec)
+    return Target(at.service, at.channel, terms)
 
 
-async def _report_status(daemon: Daemon, judges: list[Judge]) -> None:
-    """Keep the status line true; also the sign that this loop turns."""
+def _settle_memory() -> None:
+    """Spare the garbage collector what lives as long as this life: walking through it would hold up the beats."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+async def _turn(daemon: Daemon, judges: list[Judge], announcer: Announcer, drift: Grace | None) -> None:
+    """Keep the status line and the records true, and look at the truths; also the sign that this loop turns."""
     said = ""
     while True:
         counts = {state: sum(judge.counts[state] for judge in judges) for state in State}
-        line = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "nothing to watch"
+        line = ", ".join(f"{n} {state.name.lower()}" for state, n in counts.items() if n) or "nothing to watch"
         if line != said:
             said = line
             daemon.status(line)
+        for judge in judges:
+            judge.report(announcer)
+        if drift and daemon.follower:
+            daemon.follower.judge(drift, wrong=announcer.truth_drift, right=announcer.truth_back)
         daemon.progress.mark()
-        await asyncio.sleep(daemon.pace_sec)
+        await daemon.pause()
 
 
-async def _recall(daemon: Daemon, services: list[str], recorder: Recorder) -> set[str]:
-    """Name the services whose miss was reported before: by this process, or by the one before it."""
+async def _recall(daemon: Daemon, services: list[str], recorder: Recorder) -> Recalled:
+    """Remember what was said of the services before: by this process, or by the one before it."""
     backoff = Backoff(random.random)
+    bus = daemon.bus(names.SYSTEM_BUS)
     while True:
         try:
-            stored = await daemon.bus(names.SYSTEM_BUS).health(services)
+            stored, records = await bus.health(services), await bus.records(services)
         except BusUnreachableError:
             daemon.progress.mark()
             await asyncio.sleep(backoff.next_sec())
             continue
-        health = {**stored, **recorder.health}
-        return {service for service in services if isinstance(decode_alert(health.get(service, b"")), MISSES)}
+        recorder.recall(stored)
+        alerts = {service: decode_alert(recorder.health.get(service, b"")) for service in services}
+        known = {service: record for service, raw in records.items() if (record := decode_record(raw))}
+        return Recalled(
+            missed={service: group_of(alert) for service, alert in alerts.items() if isinstance(alert, MISSES)},
+            flapping=frozenset(service for service, record in known.items() if record.flapping),
+            tallies={service: _tally(record) for service, record in known.items()},
+        )
 
 
-class _Verdicts:
-    """Puts what the judges find into words, and hands it to the recorder."""
-
-    def __init__(self, daemon: Daemon, words: Words, recorder: Recorder) -> None:
-        self._clock = daemon.clock
-        self._words = words
-        self._recorder = recorder
-
-    def changed(self, transition: Transition) -> None:
-        ts = int(self._clock.wall())
-        if transition.new is State.MISSED:
-            self._recorder.announce(self._words.miss(transition, ts))
-        elif transition.old is State.MISSED:
-            self._recorder.announce(self._words.ok(transition, ts))
-        else:
-            _log.info("%s: first beat heard", transition.service)
-            self._recorder.note(self._words.ok(transition, ts))
-
-    def bus_lost(self, bus: str, reason: str) -> None:
-        if self._words.announces_buses:
-            self._recorder.announce(BusLost(bus, reason, int(self._clock.wall())))
-        else:
-            _log.warning("%s cannot be heard, so nobody there is judged: %s", bus, reason)
-
-    def bus_ok(self, bus: str, lost_sec: float) -> None:
-        if self._words.announces_buses:
-            self._recorder.announce(BusOk(bus, round(lost_sec, 3), int(self._clock.wall())))
-        else:
-            _log.info("%s: heard again after %.1f s", bus, lost_sec)
-        if bus == names.SYSTEM_BUS:
-            self._recorder.repeat_health()
-
-    def truth_drift(self, bus: str, reason: str) -> None:
-        self._recorder.announce(TruthDrift(bus, reason, int(self._clock.wall())))
-
-    def truth_back(self, bus: str) -> None:
-        _log.info("truth_drift of %s is over", bus)
+def _tally(record: ServiceRecord) -> Tally:
+    return Tally(record.lost_beats, record.restarts, record.duplicates)

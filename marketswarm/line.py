@@ -1,0 +1,162 @@
+"""A bare connection to a Redis server: batches of commands out, their answers back in order, at the parser's speed.
+
+redis-py awaits each answer by itself, which costs more than the answer; a storm of verdicts and a judgement in time
+cannot pay that.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import hiredis
+
+from marketswarm.address import Address
+
+Command = tuple[str | bytes | int, ...]
+Refusal = hiredis.ReplyError
+"""An answer that says no; ``str()`` of it is the server's sentence."""
+NotRedis = hiredis.ProtocolError
+# hiredis' stub says that a command has one word.
+_pack = cast("Callable[[Command], bytes]", hiredis.pack_command)
+_P = TypeVar("_P", bound=asyncio.BaseProtocol)
+
+
+def pack(commands: Iterable[Command]) -> bytes:
+    """Put commands into the bytes that go over the wire (RESP2)."""
+    return b"".join(map(_pack, commands))
+
+
+def login(to: Address, client_name: str) -> list[Command]:
+    """The commands with which a connection begins."""
+    commands: list[Command] = []
+    if to.password is not None:
+        commands.append(("AUTH", to.username, to.password) if to.username else ("AUTH", to.password))
+    commands.append(("CLIENT", "SETNAME", client_name))
+    if to.db:
+        commands.append(("SELECT", to.db))
+    return commands
+
+
+async def connect(to: Address, factory: Callable[[], _P], give_up_sec: float) -> _P:
+    """Open a connection within the time that its address allows.
+
+    What could not be delivered within ``give_up_sec`` is never delivered. Raises OSError, TimeoutError among them.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(to.connect_sec):
+        if to.path:
+            _, protocol = await loop.create_unix_connection(factory, to.path)
+            return protocol
+        context = ssl.create_default_context() if to.tls else None
+        transport, protocol = await loop.create_connection(factory, to.host, to.port, ssl=context)
+    # The kernel would deliver a beat of a partition's begin at its end, also for a process that has died meanwhile;
+    # see tcp(7).
+    transport.get_extra_info("socket").setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(give_up_sec * 1000)
+    )
+    return protocol
+
+
+class Line:
+    """One connection; opened when it is first used, and again after it broke."""
+
+    def __init__(self, address: Address, *, client_name: str, timeout_sec: float) -> None:
+        self._address = address
+        self._login = login(address, client_name)
+        self._timeout_sec = timeout_sec
+        self._wire: _Wire | None = None
+        self._opening = asyncio.Lock()
+
+    async def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands in one go and return their answers; one that says no is a Refusal among them.
+
+        Raises OSError (TimeoutError, ConnectionError) where there is no answer, and then it is not known what was
+        carried out; NotRedis for one that is none; Refusal where the login is refused.
+        """
+        if not commands:
+            return []
+        async with self._opening:
+            if self._wire is None or self._wire.ended:
+                self._wire = await self._open()
+        return await self._wire.ask(commands, self._timeout_sec)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._wire:
+            self._wire.end(ConnectionAbortedError("closed"))
+
+    async def _open(self) -> "_Wire":
+        wire = await connect(self._address, _Wire, self._timeout_sec)
+        for answer in await wire.ask(self._login, self._timeout_sec):
+            if isinstance(answer, Refusal):
+                wire.end(ConnectionAbortedError("refused"))
+                raise answer
+        return wire
+
+
+@dataclass(slots=True)
+class _Question:
+    wanted: int
+    answers: list[Any]
+    done: asyncio.Future[list[Any]]
+
+
+class _Wire(asyncio.Protocol):
+    """The connection itself; several questions may be under way."""
+
+    _transport: asyncio.Transport  # from connection_made() on, which comes first
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._reader = hiredis.Reader()
+        self._questions: deque[_Question] = deque()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    async def ask(self, commands: Sequence[Command], timeout_sec: float) -> list[Any]:
+        question = _Question(len(commands), [], asyncio.get_running_loop().create_future())
+        self._questions.append(question)
+        self._transport.write(pack(commands))
+        # asyncio.wait looks at the answer after the time is up: one that waited in the socket while this process was
+        # stopped counts.
+        await asyncio.wait({question.done}, timeout=timeout_sec)
+        if not question.done.done():
+            self.end(TimeoutError("no answer in time"))
+        return question.done.result()
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        try:
+            while (answer := self._reader.gets()) is not False:
+                self._take(answer)
+        except hiredis.ProtocolError as error:
+            self.end(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.end(exc if isinstance(exc, OSError) else ConnectionResetError("closed by the server"))
+
+    def end(self, error: Exception) -> None:
+        """Close now, without waiting for a server that may hang; whoever waits for an answer gets the error."""
+        self.ended = True
+        while self._questions:
+            question = self._questions.popleft()
+            if not question.done.done():
+                question.done.set_exception(error)
+                question.done.exception()  # whoever waits gets it; nobody has to
+        self._transport.abort()
+
+    def _take(self, answer: Any) -> None:
+        if not self._questions:  # a server that has too many clients says so unasked
+            self.end(answer if isinstance(answer, Exception) else ConnectionResetError("an answer to no question"))
+            return
+        question = self._questions[0]
+        question.answers.append(answer)
+        if len(question.answers) == question.wanted:
+            self._questions.popleft()
+            if not question.done.done():
+                question.done.set_result(question.answers)

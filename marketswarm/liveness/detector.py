@@ -1,0 +1,277 @@
+"""Deadlines and states of the services of one bus.
+
+What is known of a service stands in columns, one row a service: at a million of them each byte counts, and a beat only
+stores numbers.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from marketswarm.liveness.sequence import Numbers
+from marketswarm.liveness.sequence import Sequence as Numbering
+from marketswarm.liveness.storm import Silence
+from marketswarm.liveness.terms import Terms
+from marketswarm.liveness.wheel import Wheel
+from marketswarm.messages import Heartbeat
+
+SLICE = 10_000
+"""How many rows are looked at in one go: a crowd that comes up at once must not hold up the beats."""
+SAMPLE = 1000
+_NAMED = 10
+
+
+class State(IntEnum):
+    """What the detector holds of a service."""
+
+    UNSEEN = 0
+    """Watched, and no beat yet."""
+    ALIVE = 1
+    MISSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A service changed its state.
+
+    ``silence_sec`` is the age of its last beat, or of the watching where there is none.
+    """
+
+    row: int
+    service: str
+    old: State
+    new: State
+    silence_sec: float
+    timeout_sec: float
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is kept of one service."""
+
+    state: State
+    heard: float
+    sent: float
+    numbers: Numbers
+
+
+class Detector:
+    """Judges the services of one bus, each by its row: its place among ``targets``.
+
+    The order of a judgement: ``due`` names suspects, the caller verifies that it is not deaf itself and hands in later
+    evidence, then ``convict`` decides. While frozen, nobody becomes due and nobody is convicted.
+    """
+
+    def __init__(self, targets: Iterable[tuple[str, Terms]], now: float, *, host: str = "") -> None:
+        """Begin to watch; the warm-ups start now. ``host`` is the watcher's own."""
+        kinds: dict[Terms, int] = {}
+        self.services: list[str] = []
+        self._kind = array("H")
+        for service, terms in targets:
+            self.services.append(service)
+            self._kind.append(kinds.setdefault(terms, len(kinds)))
+        size = len(self.services)
+        self.numbers = Numbering(size, host)
+        """What the numbers of the beats tell."""
+        self._terms = list(kinds)
+        self._floor = [now + terms.warmup_sec for terms in self._terms]
+        """No deadline of these terms is earlier."""
+        self._state = bytearray(size)
+        self._heard = array("d", [now]) * size
+        """Arrival of the last beat; start of the watching where there is none."""
+        self._sent = array("d", [0.0]) * size
+        """When that beat was sent, by its sender's clock."""
+        self._returning: dict[int, tuple[int, float]] = {}
+        """Of those missed: how many beats have come again, and when the last one."""
+        self._queued = bytearray(size)
+        self._wheel = Wheel()
+        self._frozen = False
+        self.counts = dict.fromkeys(State, 0)
+        """How many services are in each state."""
+        self.counts[State.UNSEEN] = size
+        for row in range(size):
+            self._queue(row)
+
+    def terms(self, row: int) -> Terms:
+        """What truth says of this service's silence."""
+        return self._terms[self._kind[row]]
+
+    def state(self, row: int) -> State:
+        """Where it stands."""
+        return State(self._state[row])
+
+    def recall_missed(self, row: int) -> None:
+        """Take over, from before a restart, that this service's miss is already reported; its return ends it."""
+        self._heard[row] = float("-inf")  # its last beat was heard by another process: any lease may be a later one
+        self._move(row, State.MISSED)
+
+    def known(self) -> dict[str, "Known"]:
+        """What another detector can go on with."""
+        return {
+            service: Known(self.state(row), self._heard[row], self._sent[row], self.numbers.known(row))
+            for row, service in enumerate(self.services)
+        }
+
+    def inherit(self, known: Mapping[str, "Known"]) -> None:
+        """Take over, from before a change of what is watched, what was known of the services that still are.
+
+        Their last beat counts on; nobody's deadline comes earlier than the warm-up that began with this detector.
+        """
+        for row, service in enumerate(self.services):
+            if found := known.get(service):
+                self._heard[row], self._sent[row] = found.heard, found.sent
+                self.numbers.inherit(row, found.numbers)
+                self._move(row, found.state)
+
+    def hear(
+        self, beats: Sequence[tuple[int, Heartbeat]], now: float, *, late_since: float | None = None
+    ) -> list[Transition]:
+        """Take in beats that were read at ``now``.
+
+        ``late_since``: they may have waited to be read, from then on at the earliest. A beat then counts from when its
+        sender says that it was sent, so that a backlog brings nobody back who died meanwhile.
+        """
+        heard, sent, state, numbers = self._heard, self._sent, self._state, self.numbers
+        marks, odd = numbers.marks, numbers.odd
+        alive = int(State.ALIVE)
+        turns: list[Transition] = []
+        if late_since is not None:
+            return [turn for row, beat in beats if (turn := self.evidence(row, beat, now, now, late_since))]
+        for row, beat in beats:
+            heard[row] = now
+            sent[row] = beat.ts
+            mark = (hash(beat.boot) >> 1) + beat.i
+            if mark == marks[row] + 1 and not beat.bye:
+                marks[row] = mark
+            else:
+                odd(row, beat, now, alive=state[row] == alive)
+            if state[row] != alive and (turn := self._sign_of_life(row, now, now)):
+                turns.append(turn)
+        return turns
+
+    def evidence(
+        self, row: int, beat: Heartbeat, at: float, now: float, late_since: float | None = None
+    ) -> Transition | None:
+        """Take in one beat that arrived at ``at``; older than what is known, it changes nothing."""
+        if late_since is not None and self.numbers.counted(row):
+            by_sender = self._heard[row] + (beat.ts - self._sent[row])
+            at = min(at, max(by_sender, late_since))
+        self.numbers.odd(row, beat, now, alive=self._state[row] == State.ALIVE)
+        unseen = self._state[row] == State.UNSEEN
+        if at <= self._heard[row] and not unseen:
+            return None
+        if now - at >= self.terms(row).silence_sec:
+            return None  # as old as that, it is the sign of life of one that died since
+        self._heard[row], self._sent[row] = at, beat.ts
+        return None if self._state[row] == State.ALIVE else self._sign_of_life(row, at, now)
+
+    def next_deadline(self) -> float | None:
+        """When to call ``due`` next, at the earliest; None where nobody waits for a deadline."""
+        return None if self._frozen else self._wheel.next()
+
+    def due(self, now: float) -> list[int]:
+        """The services whose deadline has passed. Each waits for ``convict`` or ``postpone`` and is not named twice.
+
+        Looks at so many only that it takes milliseconds; where more are waiting, ``next_deadline`` has passed, too.
+        """
+        if self._frozen:
+            return []
+        suspects = []
+        for row in self._wheel.take(now, SLICE):
+            self._queued[row] = False
+            if self._state[row] == State.MISSED:
+                continue
+            if self._deadline(row) > now:
+                self._queue(row)
+            else:
+                suspects.append(row)
+        return suspects
+
+    def convict(self, row: int, now: float) -> Transition | None:
+        """Decide on a suspect; None where evidence or a freeze has come in between."""
+        if self._state[row] == State.MISSED:
+            return None
+        if self._frozen or self._deadline(row) > now:
+            self._queue(row)
+            return None
+        old = self._move(row, State.MISSED)
+        return Transition(
+            row, self.services[row], old, State.MISSED, now - self._heard[row], self.terms(row).timeout_sec
+        )
+
+    def postpone(self, row: int, until: float) -> None:
+        """Put off a judgement that could not be made."""
+        self._queue(row, until)
+
+    def freeze(self) -> None:
+        """Stop all clocks: the bus cannot be heard."""
+        self._frozen = True
+
+    def thaw(self, now: float) -> None:
+        """Start the clocks again, with a fresh warm-up for each service."""
+        self._frozen = False
+        self.spare(now)
+
+    def spare(self, now: float) -> None:
+        """Grant each service a fresh warm-up: nobody knows what was missed of it."""
+        self._floor = [
+            max(floor, now + terms.warmup_sec) for floor, terms in zip(self._floor, self._terms, strict=True)
+        ]
+
+    def silence(self, now: float) -> Silence:
+        """How many services are silent for longer than a healthy one ever is, of those not missed yet.
+
+        Of more than a thousand, a thousand are looked at, evenly spread.
+        """
+        size = len(self.services)
+        looked_at = silent = 0
+        named: list[str] = []
+        for row in range(0, size, max(1, size // SAMPLE)):
+            if self._state[row] == State.MISSED:
+                continue
+            looked_at += 1
+            if self.terms(row).overdue(now - self._heard[row]):
+                silent += 1
+                if len(named) < _NAMED:
+                    named.append(self.services[row])
+        return Silence(silent, looked_at, size - self.counts[State.MISSED], tuple(named))
+
+    def overdue(self, now: float) -> list[int]:
+        """All of those who are silent for so long."""
+        return [
+            row
+            for row, heard in enumerate(self._heard)
+            if self._state[row] != State.MISSED and self.terms(row).overdue(now - heard)
+        ]
+
+    def _deadline(self, row: int) -> float:
+        kind = self._kind[row]
+        floor = self._floor[kind]
+        return max(floor, self._heard[row] + self._terms[kind].silence_sec) if self._state[row] else floor
+
+    def _sign_of_life(self, row: int, at: float, now: float) -> Transition | None:
+        terms = self.terms(row)
+        old = self.state(row)
+        if old is State.MISSED and terms.recover_beats > 1:
+            beats, last = self._returning.get(row, (0, at))
+            beats = beats + 1 if at - last <= terms.timeout_sec else 1
+            if beats < terms.recover_beats:
+                self._returning[row] = beats, at
+                return None
+        self._move(row, State.ALIVE)
+        self._queue(row)
+        return Transition(row, self.services[row], old, State.ALIVE, now - at, terms.timeout_sec)
+
+    def _move(self, row: int, new: State) -> State:
+        old = State(self._state[row])
+        self._state[row] = new
+        self._returning.pop(row, None)
+        self.counts[old] -= 1
+        self.counts[new] += 1
+        return old
+
+    def _queue(self, row: int, moment: float | None = None) -> None:
+        if not self._queued[row]:
+            self._queued[row] = True
+            self._wheel.put(row, moment or self._deadline(row), self.terms(row).grain_sec)

@@ -1,0 +1,164 @@
+"""What the numbers of the beats tell: which were lost, whether a process was replaced, whether two share a name."""
+
+from array import array
+from dataclasses import dataclass
+from enum import Enum
+
+from marketswarm.messages import Heartbeat
+
+_TURNS = 3
+"""The last words of a process that was replaced may come late; only two that go on take turns so often."""
+
+_MAX_PID = 1 << 22
+"""proc_pid_max(5)"""
+
+
+class Event(Enum):
+    """Something that a person may want to know of."""
+
+    RESTARTED = "restarted"
+    """Another process beats, and the service was never missed."""
+    DUPLICATED = "duplicated"
+    """Two processes beat in turn."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted of a service since it is watched."""
+
+    lost_beats: int = 0
+    restarts: int = 0
+    duplicates: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.lost_beats or self.restarts or self.duplicates)
+
+
+_NOTHING = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """All that is kept of the numbers of one service."""
+
+    mark: int
+    boot: int
+    pid: int
+    goodbye: bool
+    tally: Tally
+
+
+@dataclass(slots=True)
+class _Rival:
+    """The process that beat before the present one did; what it still sends is out of turn."""
+
+    boot: int
+    count: int
+    turns: int = 0
+    """How often the two have relieved each other."""
+    at: float = 0.0
+
+
+class Sequence:
+    """The last number of each service's beats, and what was odd about them.
+
+    ``marks`` holds, for each row, the process and the number of its beat in one number: a beat that comes in its turn
+    is one more than the last.
+    """
+
+    def __init__(self, size: int, host: str) -> None:
+        """Have ``size`` rows; ``host`` is the watcher's own."""
+        self.marks = array("q", [0]) * size
+        self.news: list[tuple[int, Event]] = []
+        """What happened since somebody looked, by row."""
+        self._tallies: dict[int, Tally] = {}
+        self.changed: set[int] = set()
+        """The rows whose tally has changed since somebody looked."""
+        self.goodbyes: set[int] = set()
+        """Who has said that it stops."""
+        self._host = host
+        self._boots = array("q", [0]) * size
+        self._pids = array("i", [0]) * size
+        self._rivals: dict[int, _Rival] = {}
+
+    def counted(self, row: int) -> bool:
+        """Whether a beat of this service was ever numbered."""
+        return bool(self.marks[row])
+
+    def knows(self, row: int, beat: Heartbeat) -> bool:
+        """Whether this beat, or a later one of the same process, was heard; False where nothing says which process."""
+        boot = hash(beat.boot) >> 1
+        return bool(beat.boot) and boot == self._boots[row] and beat.i <= self.marks[row] - boot
+
+    def odd(self, row: int, beat: Heartbeat, now: float, *, alive: bool) -> None:
+        """Take in a beat that is not simply the next one."""
+        boot = hash(beat.boot) >> 1
+        known, count = self._boots[row], self.marks[row] - self._boots[row]
+        first = not self.counted(row)
+        self._note(row, beat)
+        if not first and beat.boot and boot == known and beat.i <= count:
+            return  # it came late, or twice
+        self.marks[row], self._boots[row] = boot + beat.i, boot
+        if first:
+            return
+        if boot != known or beat.i == 1 < count:
+            self._another(row, _Rival(known, count, at=now), boot, beat.i, alive=alive)
+        elif beat.i > count + 1:
+            self._count(row).lost_beats += beat.i - count - 1
+
+    def calm(self, since: float) -> list[int]:
+        """Name the rows of which two processes beat, and only one has since then; from now on that is over."""
+        calm = [row for row, rival in self._rivals.items() if rival.at < since]
+        return [row for row in calm if self._rivals.pop(row).turns >= _TURNS]
+
+    def pid(self, row: int) -> int | None:
+        """The process that beats, where it runs on the watcher's host and says so."""
+        return self._pids[row] or None
+
+    def tally(self, row: int) -> Tally:
+        """What was counted of a service."""
+        return self._tallies.get(row, _NOTHING)
+
+    def recall(self, row: int, tally: Tally) -> None:
+        """Count on from what was counted before."""
+        if tally:
+            self._tallies[row] = tally
+
+    def known(self, row: int) -> "Numbers":
+        """What another one can go on with."""
+        return Numbers(self.marks[row], self._boots[row], self._pids[row], row in self.goodbyes, self.tally(row))
+
+    def inherit(self, row: int, known: "Numbers") -> None:
+        """Go on with what was known."""
+        self.marks[row], self._boots[row], self._pids[row] = known.mark, known.boot, known.pid
+        if known.goodbye:
+            self.goodbyes.add(row)
+        self.recall(row, known.tally)
+
+    def _another(self, row: int, former: _Rival, boot: int, count: int, *, alive: bool) -> None:
+        """Another process than before: the next one, or one of two that take turns."""
+        rival = self._rivals.get(row)
+        if rival and rival.boot == boot and count > rival.count and boot:
+            former.turns = rival.turns + 1
+            if former.turns == _TURNS:
+                tally = self._count(row)
+                tally.restarts -= 1
+                tally.duplicates += 1
+                self.news.append((row, Event.DUPLICATED))
+        else:
+            self._count(row).restarts += 1
+            if alive:
+                self.news.append((row, Event.RESTARTED))
+        self._rivals[row] = former
+
+    def _count(self, row: int) -> Tally:
+        self.changed.add(row)
+        return self._tallies.setdefault(row, Tally())
+
+    def _note(self, row: int, beat: Heartbeat) -> None:
+        """Keep what helps to say why it went dark, should it do so."""
+        if beat.bye:
+            self.goodbyes.add(row)
+        else:
+            self.goodbyes.discard(row)
+        self._pids[row] = beat.pid if beat.host == self._host and 0 < beat.pid <= _MAX_PID else 0
