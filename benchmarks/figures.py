@@ -88,9 +88,13 @@ def shown(value: float) -> str:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """All rows, in columns; words to the left and numbers to the right."""
-    rows = [HEAD, *(figure.cells() for figure in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    """All rows."""
+    return columns([HEAD, *(figure.cells() for figure in figures)])
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length under each other: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(_line(row, widths).rstrip() for row in rows)
 
 

@@ -1,7 +1,9 @@
 """Where the measuring is done: a private redis-server, the C programs, and what has to be installed for them."""
 
 import contextlib
+import filecmp
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import socket
@@ -44,7 +46,7 @@ def check() -> None:
 
 
 def _has_header() -> bool:
-    command = ["gcc", "-E", "-include", "hiredis/hiredis.h", "-x", "c", "/dev/null", "-o", "/dev/null"]  # noqa: S607 # whichever gcc is on PATH
+    command = ["gcc", "-E", "-include", "hiredis/hiredis.h", "-x", "c", "/dev/null", "-o", "/dev/null"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -113,3 +115,18 @@ def versions() -> dict[str, str]:
     found = {name: importlib.metadata.version(name) for name in ("marketswarm", "redis", "hiredis", "msgspec")}
     server = subprocess.run(["redis-server", "--version"], capture_output=True, check=True, text=True)  # noqa: S607 # the same
     return {**found, "redis-server": server.stdout.split("v=")[1].split()[0], "cpus": str(len(os.sched_getaffinity(0)))}
+
+
+def stale() -> str:
+    """A line for the reader where the installed package is not the one of this checkout; else nothing."""
+    installed = importlib.util.find_spec("marketswarm")
+    tree = HERE.parent / "marketswarm"
+    home = Path(installed.origin).parent if installed and installed.origin else tree
+    changed = sum(not _same(path, home / path.relative_to(tree)) for path in tree.rglob("*.py"))
+    if not changed:
+        return ""
+    return f"measuring marketswarm as installed in {home}: {changed} modules differ from {tree}; pip install . to follow"
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and filecmp.cmp(one, other, shallow=False)

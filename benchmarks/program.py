@@ -35,6 +35,13 @@ class Program:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream:
+                stream.close()
+
+    def stop(self) -> None:
+        """End it; what it said and told can still be read."""
         self._process.terminate()
         try:
             self._process.wait(STOP_SEC)
@@ -42,9 +49,6 @@ class Program:
             self._process.kill()
             self._process.wait()
         self._reader.join()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream:
-                stream.close()
 
     def line(self, within_sec: float) -> str:
         """The next line; raises RunError where none comes."""
@@ -53,7 +57,7 @@ class Program:
         except queue.Empty:
             raise RunError(f"{self.name}: said nothing for {within_sec:g} s") from None
         if not line:
-            raise RunError(f"{self.name}: ended early\n{self._told()}")
+            raise RunError(f"{self.name}: ended early\n{self._tail()}")
         return line.decode().strip()
 
     def expect(self, word: str, within_sec: float) -> None:
@@ -73,6 +77,11 @@ class Program:
             lines.append(line.decode().strip())
         return lines
 
+    def told(self) -> str:
+        """All that it wrote to stderr."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")
+
     def go(self) -> None:
         """Tell the program, which waits for it, to go on."""
         if self._process.stdin:
@@ -90,9 +99,8 @@ class Program:
                 self._lines.put(line)
         self._lines.put(b"")
 
-    def _told(self) -> str:
-        self._errors.seek(0)
-        return "\n".join(self._errors.read().decode(errors="replace").splitlines()[-TAIL:])
+    def _tail(self) -> str:
+        return "\n".join(self.told().splitlines()[-TAIL:])
 
 
 def options(**values: float | str) -> Sequence[str]:

@@ -1,7 +1,6 @@
 """Who hears the beats: the C program, redis-py, and healer's path; and one measured run of any of them."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +31,22 @@ class Terms:
     timeout_sec: float
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Who hears how many beats of how many services.
+
+    Of paced beats most of the cost is being woken, four times as much where the server runs on another CPU than the
+    subject: ``pinned`` puts these two on one and the publisher on another, else chance decides from run to run. A burst
+    costs the same either way.
+    """
+
+    subject: str
+    services: int
+    beats: int
+    terms: Terms
+    pinned: bool = False
+
+
 def command(lab: Lab, subject: str, services: int, terms: Terms, **more: int) -> list[str]:
     """The words that start a subject; only healer judges by terms."""
     common = options(port=lab.port, services=services, **more)
@@ -43,21 +58,15 @@ def command(lab: Lab, subject: str, services: int, terms: Terms, **more: int) ->
     return [sys.executable, str(HERE / "healer_path.py"), *common, *judging]
 
 
-def run(
-    lab: Lab, subject: str, services: int, beats: int, how: Sequence[str], terms: Terms, *, pinned: bool = False
-) -> Heard:
-    """Let a subject that has heard every service once hear so many beats.
-
-    Of paced beats most of the cost is being woken, four times as much where the server runs on another CPU than the
-    subject: ``pinned`` puts these two on one and the publisher on another, else chance decides. A burst costs the same
-    either way.
-    """
-    pin(lab.server_pid, SUBJECT_CPU if pinned else None)
-    with Program(*command(lab, subject, services, terms, warm=services, beats=beats)) as hearing:
+def run(lab: Lab, run_: Run, *how: str) -> Heard:
+    """Let a subject that has heard every service once hear beats that are published as the words ``how`` say."""
+    pin(lab.server_pid, SUBJECT_CPU if run_.pinned else None)
+    hears = command(lab, run_.subject, run_.services, run_.terms, warm=run_.services, beats=run_.beats)
+    beats = [*how, *options(port=lab.port, services=run_.services, beats=run_.beats)]
+    with Program(*hears) as hearing:
         hearing.expect("ready", PATIENCE_SEC)
-        beating = [*how, *options(port=lab.port, services=services, beats=beats)]
-        with Program(str(lab.publisher), *beating) as publishing:
-            if pinned:
+        with Program(str(lab.publisher), *beats) as publishing:
+            if run_.pinned:
                 pin(hearing.pid, SUBJECT_CPU)
                 pin(publishing.pid, PUBLISHER_CPU)
             publishing.expect("warm", PATIENCE_SEC)

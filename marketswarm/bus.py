@@ -1,23 +1,14 @@
-"""One Bus is one Redis server with a name: what goes out in batches over a bare line, all else by redis-py.
+"""One Bus is one Redis server with a name: what daemons say to it and ask of it.
 
 Every call is bounded by TIMEOUT_SEC and raises BusUnreachableError (try again) or BusRefusedError (somebody has to
-act). redis-py's own retries are off: they block for seconds while a watchdog waits, so the callers own the backoff.
+act). Nothing is tried again here: the callers own the backoff.
 """
 
-import asyncio
 import logging
-import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
-
-from redis import exceptions
-from redis.asyncio import Redis, SSLConnection, UnixDomainSocketConnection
-from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import Connection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from marketswarm import names
 from marketswarm.address import Address
@@ -78,25 +69,12 @@ class Bus:
         self.loud = loud
         """Whether a line is logged when the bus goes and when it is back; False where somebody else says so."""
         self._line = Line(address, client_name=client_name, timeout_sec=TIMEOUT_SEC)
-        self._redis: Redis = Redis(connection_pool=_pool(address, client_name))
         self._lost_at: float | None = None
         self._lease_refused = False
 
     async def ping(self) -> None:
         """Ask for any answer at all."""
-        await self._call(self._redis.ping)
-
-    async def info(self) -> Mapping[str, Any]:
-        """Ask how the server is doing: the fields of Redis's INFO, numbers as numbers."""
-        return cast("Mapping[str, Any]", await self._call(self._redis.info))
-
-    async def listeners(self, channels: Iterable[str]) -> dict[str, int]:
-        """Count the connections that listen to each channel (PUBSUB NUMSUB)."""
-        wanted = list(channels)
-        if not wanted:
-            return {}  # asked for none, the server would answer with nothing in a form of its own
-        counts: Any = await self._call(lambda: self._redis.pubsub_numsub(*wanted))
-        return {channel.decode(): count for channel, count in counts}
+        await self._ask([("PING",)])
 
     async def publish(self, channel: str, payload: bytes) -> int:
         """Publish; returns how many connections heard it."""
@@ -177,41 +155,26 @@ class Bus:
         if refusal := next((answer for answer in answers if isinstance(answer, Refusal)), None):
             raise self._refused(refusal)
 
-    async def tail(self, stream: str, after: str, *, block_ms: int = 0) -> list[tuple[str, bytes]]:
-        """Read what a stream holds after an entry id ("0": from its start), at most 1000 entries.
-
-        Waits up to ``block_ms`` for the first one; that has to stay well below TIMEOUT_SEC.
-        """
-        answer: Any = await self._call(lambda: self._redis.xread({stream: after}, count=1000, block=block_ms or None))
-        return _events(answer[0][1] if answer else [])
-
     async def last(self, stream: str, count: int) -> list[tuple[str, bytes]]:
-        """Read the newest entries of a stream, the oldest of them first."""
-        entries: Any = await self._call(lambda: self._redis.xrevrange(stream, count=count))
-        return _events(entries)[::-1]
+        """Read the newest entries of a stream, the oldest of them first: entry ids, and what their ``event`` holds."""
+        (entries,) = await self._ask([("XREVRANGE", stream, "+", "-", "COUNT", count)])
+        pairs = ((entry_id, dict(zip(words[::2], words[1::2], strict=True))) for entry_id, words in entries)
+        return events(pairs)[::-1]
 
     async def truth(self, key: str) -> StoredTruth | None:
         """Read the truth document and the hash beside it; None where there is no document."""
-        answer: Any = await self._call(lambda: self._redis.mget(key, names.truth_hash_key(key)))
-        raw, sha256 = answer
+        ((raw, sha256),) = await self._ask([("MGET", key, names.truth_hash_key(key))])
         return None if raw is None else StoredTruth(raw, sha256.decode("ascii", "replace") if sha256 else None)
 
     async def put_truth(self, key: str, raw: bytes, sha256: str) -> None:
         """Write the document and its hash in one transaction, then tell who listens."""
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.set(key, raw)
-        pipe.set(names.truth_hash_key(key), sha256)
-        await self._run(pipe)
+        store: list[Command] = [("SET", key, raw), ("SET", names.truth_hash_key(key), sha256)]
+        await self._ask([("MULTI",), *store, ("EXEC",)])
         await self.publish(names.TRUTH_CHANGED, sha256.encode())
 
     async def close(self) -> None:
         """Give the connections back; never raises for a server that is gone."""
         self._line.close()
-        try:
-            await self._redis.aclose()
-            await self._redis.connection_pool.disconnect()
-        except (exceptions.RedisError, OSError):
-            _log.debug("%s: closing failed", self.name, exc_info=True)
 
     async def _values(self, keys: Mapping[str, str]) -> dict[str, bytes]:
         """Fetch strings by MGET, in chunks; what is not there, or is no string, is left out."""
@@ -236,29 +199,21 @@ class Bus:
             return self._unreachable(ConnectionError(str(refusal).removeprefix("ERR ")))
         return self._refused(refusal)
 
-    async def _run(self, pipe: Pipeline) -> list[Any]:
-        return await self._call(pipe.execute)
-
     async def _call(self, command: Callable[[], Awaitable[_T]]) -> _T:
+        """Carry out what talks to the server, and put what goes wrong into the types that callers know.
+
+        Takes OSError for a server that does not answer, Refusal for one that says no, NotRedis for one that is none.
+        """
         try:
             answer = await command()
-        except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
-            raise self._refused(error) from error
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            raise self._unreachable(error) from error
         except Refusal as refusal:
             raise self._no(refusal) from refusal
-        except (exceptions.InvalidResponse, NotRedis) as error:
+        except NotRedis as error:
             raise NotRedisError(
                 f"{self.name} at {self.address}: what listens there is no Redis ({reason(error)}); who has its port?"
             ) from error
-        except exceptions.RedisError as error:
-            raise self._refused(error) from error
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            # Before each command redis-py looks at the socket with a timeout of zero, which can take a cancellation
-            # from outside for its own and swallow it.
-            raise asyncio.CancelledError
+        except OSError as error:
+            raise self._unreachable(error) from error
         if self._lost_at is not None:
             level = logging.INFO if self.loud else logging.DEBUG
             _log.log(level, "%s: answers again after %.1f s", self.name, time.monotonic() - self._lost_at)
@@ -277,30 +232,9 @@ class Bus:
         return BusRefusedError(f"{self.name} at {self.address} refuses: {reason(error)}; see its log and its ACL")
 
 
-def _events(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[str, bytes]]:
+def events(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[tuple[str, bytes]]:
+    """Make of the entries of an alert log their ids and alerts."""
     return [(entry_id.decode(), fields.get(names.ALERT_LOG_FIELD.encode(), b"")) for entry_id, fields in entries]
-
-
-def _pool(address: Address, client_name: str) -> ConnectionPool:
-    options: dict[str, Any] = {
-        "username": address.username,
-        "password": address.password,
-        "db": address.db,
-        "client_name": client_name,
-        # CLIENT SETINFO is unknown to older servers and would need a permission of its own.
-        "driver_info": None,
-        # RESP3, the library's default, is slower and turns on notices that a single server never sends.
-        "protocol": 2,
-        "socket_timeout": TIMEOUT_SEC,
-        "socket_connect_timeout": address.connect_sec,
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if address.path:
-        return ConnectionPool(connection_class=UnixDomainSocketConnection, path=address.path, **options)
-    # As line.connect() does, and for its reason.
-    options["socket_keepalive_options"] = {socket.TCP_USER_TIMEOUT: round(TIMEOUT_SEC * 1000)}
-    kind: type[Connection] = SSLConnection if address.tls else Connection
-    return ConnectionPool(connection_class=kind, host=address.host, port=address.port, **options)
 
 
 def connect(buses: Mapping[str, Address], *, client_name: str) -> dict[str, Bus]:

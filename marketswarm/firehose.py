@@ -18,7 +18,8 @@ import hiredis
 from marketswarm.address import Address
 from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError, reason
 from marketswarm.line import Command, connect, login, pack
-from marketswarm.messages import Heartbeat, Malformed, decode_heartbeat
+from marketswarm.messages import NOT_A_BEAT, Heartbeat, Malformed, decode_heartbeat, decode_plain
+from marketswarm.names import MAX_BEAT_NESTING
 from marketswarm.pacing import Backoff
 
 CONFIRM_SEC = 1.0
@@ -250,7 +251,7 @@ class _Session(asyncio.BufferedProtocol):
         gets, rows, services = self._reader.gets, self._channels, self._services
         try:
             while (reply := gets()) is not False:
-                if not isinstance(reply, list) or len(reply) != MESSAGE_PARTS:
+                if type(reply) is not list or len(reply) != MESSAGE_PARTS:
                     self._answer(reply)
                     continue
                 kind, channel, payload = reply
@@ -258,11 +259,17 @@ class _Session(asyncio.BufferedProtocol):
                 if kind != b"message" or row is None:
                     self._control(kind, channel, payload)
                     continue
-                beat = decode_heartbeat(payload, services[row])
-                if isinstance(beat, Malformed):
-                    oddities.append((row, beat))
-                else:
+                # What decode_heartbeat() does, without the call; where something is odd, it says what.
+                try:
+                    beat = decode_plain(payload) if len(payload) <= MAX_BEAT_NESTING else None
+                except NOT_A_BEAT:
+                    beat = None
+                if beat is not None and beat.svc == services[row]:
                     beats.append((row, beat))
+                elif isinstance(found := decode_heartbeat(payload, services[row]), Heartbeat):
+                    beats.append((row, found))
+                else:
+                    oddities.append((row, found))
         except hiredis.HiredisError as error:
             self.end(error)
         if beats or oddities:

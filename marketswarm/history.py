@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from marketswarm import names
-from marketswarm.bus import Bus
 from marketswarm.errors import BusUnreachableError
+from marketswarm.inspection import InspectedBus
 from marketswarm.messages import TROUBLES, decode_alert, sentence
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
@@ -40,7 +40,9 @@ async def entries(settings: Settings, *, since: float | None, follow: bool) -> A
 
     While following, a bus that goes away is waited for, and nothing is left out when it is back.
     """
-    bus = Bus(names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name="marketswarm:alerts", loud=follow)
+    bus = InspectedBus(
+        names.SYSTEM_BUS, settings.address(names.SYSTEM_BUS), client_name="marketswarm:alerts", loud=follow
+    )
     backoff = Backoff(random.random)
     after = _just_before(since or 0)
     try:

@@ -69,7 +69,7 @@ class Line:
         self._login = login(address, client_name)
         self._timeout_sec = timeout_sec
         self._wire: _Wire | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[_Wire] | None = None
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one go and return their answers; one that says no is a Refusal among them.
@@ -79,15 +79,23 @@ class Line:
         """
         if not commands:
             return []
-        async with self._opening:
-            if self._wire is None or self._wire.ended:
-                self._wire = await self._open()
+        if self._wire is None or self._wire.ended:
+            self._wire = await self._opened()
         return await self._wire.ask(commands, self._timeout_sec)
 
     def close(self) -> None:
         """Give the connection back."""
+        if self._opening:
+            self._opening.cancel()
         if self._wire:
             self._wire.end(ConnectionAbortedError("closed"))
+
+    async def _opened(self) -> "_Wire":
+        """Open it; who asks meanwhile waits for the same attempt, and fails with it."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(lambda opening: opening.cancelled() or opening.exception())
+        return await asyncio.shield(self._opening)
 
     async def _open(self) -> "_Wire":
         wire = await connect(self._address, _Wire, self._timeout_sec)

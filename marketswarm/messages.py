@@ -265,7 +265,9 @@ TROUBLES: Final = (*MISSES, MassMiss, Flapping, ServiceRestarted, DuplicateInsta
 """The alerts that call for somebody; the others say that it is over."""
 
 encode: Final = msgspec.json.Encoder().encode
-_decode_beat = msgspec.json.Decoder(Heartbeat).decode
+decode_plain: Final = msgspec.json.Decoder(Heartbeat).decode
+"""Reads a heartbeat of at most MAX_BEAT_NESTING bytes; raises one of NOT_A_BEAT, and leaves the service to check."""
+NOT_A_BEAT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decode_record = msgspec.json.Decoder(ServiceRecord).decode
 _decode_alert: Callable[[bytes], Alert] = msgspec.json.Decoder(Alert).decode
 
@@ -281,8 +283,8 @@ def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
     if len(raw) > names.MAX_BEAT_NESTING and raw.count(b"[") + raw.count(b"{") > names.MAX_BEAT_NESTING:
         return Malformed.NOT_A_BEAT
     try:
-        beat = _decode_beat(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        beat = decode_plain(raw)
+    except NOT_A_BEAT:
         return Malformed.NOT_A_BEAT
     return beat if beat.svc == service else Malformed.WRONG_SERVICE
 
@@ -291,7 +293,7 @@ def decode_alert(raw: bytes) -> Alert | None:
     """Read an alert; None where it is of a type that this version does not know, or no alert at all."""
     try:
         return _decode_alert(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_A_BEAT:
         return None
 
 
@@ -299,7 +301,7 @@ def decode_record(raw: bytes) -> ServiceRecord | None:
     """Read a record of ``healer:records``; None where it is none."""
     try:
         return _decode_record(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_A_BEAT:
         return None
 
 

@@ -133,7 +133,7 @@ static void *on_string(const redisReadTask *task, char *bytes, size_t len)
 {
     struct monitor *m = task->privdata;
     if (!task->parent)
-        return m;
+        die(bytes); /* an error: all else that is said to a subscriber are arrays */
     if (task->idx == 0)
         m->message = len == 7 && !memcmp(bytes, "message", 7);
     else if (task->idx == 1 && m->message)

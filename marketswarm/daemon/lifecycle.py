@@ -58,6 +58,7 @@ class Daemon:
         self._kept: dict[type, object] = {}
         self._buses: dict[str, Bus] = {}
         self._started = asyncio.Event()
+        self._held_back = False
 
     def moved(self, loaded: Loaded) -> "Daemon":
         """Go on in the same process with another truth: a new life for the work, with the pulse of the old one."""
@@ -104,7 +105,7 @@ class Daemon:
         try:
             return await self._live(work)
         except asyncio.CancelledError:
-            if self._pulse.heard:
+            if self._pulse.heard and not self._held_back:
                 await self._pulse.goodbye(self.bus(self.position.bus), self.position, within_sec=GOODBYE_SEC)
             raise
         finally:
@@ -144,14 +145,14 @@ class Daemon:
     async def _progress_on(self, watch: Watch) -> None:
         """Hold the beat back until the work has turned; say so once where that takes longer than a beat."""
         held_since = self.clock.monotonic()
-        told = False
         while not watch.made():
             held_sec = self.clock.monotonic() - held_since
-            if held_sec > self.position.interval_sec and not told:
-                told = True
+            if held_sec > self.position.interval_sec and not self._held_back:
+                self._held_back = True
                 _log.error("%s: its work makes no progress; the heartbeat is held back", self.name)
             await self.pause()
-        if told:
+        if self._held_back:
+            self._held_back = False
             _log.warning("%s: progress again, beating on", self.name)
 
     async def _feed_watchdog(self) -> None:

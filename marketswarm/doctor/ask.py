@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from marketswarm import names, overview, ports, seed, units
 from marketswarm import settings as environment
-from marketswarm.bus import Bus, Lease
+from marketswarm.bus import Lease
 from marketswarm.doctor import truths
 from marketswarm.doctor.buses import BusFound
 from marketswarm.doctor.hosts import Shown, wanted_units
@@ -24,6 +24,7 @@ from marketswarm.errors import (
     NoTruthFileError,
     ServiceManagerError,
 )
+from marketswarm.inspection import InspectedBus
 from marketswarm.overview import Overview
 from marketswarm.settings import Settings
 from marketswarm.truth import Endpoint, Position
@@ -81,7 +82,7 @@ async def ask_systemd(services: Iterable[str]) -> Shown:
         return error
 
 
-async def ask_bus(bus: Bus, truth_key: str) -> BusFound:
+async def ask_bus(bus: InspectedBus, truth_key: str) -> BusFound:
     """Ask one bus how it is, and for its truth. One question does not wait for another: INFO may come without PONG."""
     ping_sec, info, stored = await asyncio.gather(
         _answer(_timed_ping(bus)), _answer(bus.info()), _answer(bus.truth(truth_key))
@@ -92,7 +93,7 @@ async def ask_bus(bus: Bus, truth_key: str) -> BusFound:
 
 
 async def ask_swarm(
-    settings: Settings, buses: Mapping[str, Bus], positions: Mapping[str, Position], alerts: Endpoint
+    settings: Settings, buses: Mapping[str, InspectedBus], positions: Mapping[str, Position], alerts: Endpoint
 ) -> SwarmFound:
     """Ask these buses for what healer, sentinel and every service have left there."""
     by_bus = {name: [at for at in positions.values() if at.bus == name] for name in buses}
@@ -111,7 +112,7 @@ async def ask_swarm(
     return SwarmFound(dict(zip(buses, listeners, strict=True)), held, seen, last_alert)
 
 
-async def _timed_ping(bus: Bus) -> float:
+async def _timed_ping(bus: InspectedBus) -> float:
     """Seconds that a PING takes on a connection that stands."""
     await bus.ping()
     began = time.monotonic()
@@ -119,7 +120,7 @@ async def _timed_ping(bus: Bus) -> float:
     return time.monotonic() - began
 
 
-async def _last_alert(buses: Mapping[str, Bus]) -> list[tuple[str, bytes]]:
+async def _last_alert(buses: Mapping[str, InspectedBus]) -> list[tuple[str, bytes]]:
     if names.SYSTEM_BUS not in buses:
         raise BusUnreachableError(f"{names.SYSTEM_BUS} does not answer")
     return await buses[names.SYSTEM_BUS].last(names.ALERT_LOG, 1)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from marketswarm import names, services
 from marketswarm.address import Address
-from marketswarm.bus import Bus, connect
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
 from marketswarm.doctor import hosts, swarm, truths
@@ -18,6 +17,7 @@ from marketswarm.doctor.remedies import Remedies
 from marketswarm.doctor.report import Check, Report, skip
 from marketswarm.doctor.truths import Document
 from marketswarm.errors import BadEnvironmentError
+from marketswarm.inspection import InspectedBus, inspect
 from marketswarm.settings import Settings
 from marketswarm.truth import Truth
 
@@ -99,8 +99,8 @@ async def _examine_swarm(
 
 
 @asynccontextmanager
-async def _connected(addresses: Mapping[str, Address]) -> AsyncIterator[dict[str, Bus]]:
-    buses = connect(addresses, client_name=CLIENT_NAME)
+async def _connected(addresses: Mapping[str, Address]) -> AsyncIterator[dict[str, InspectedBus]]:
+    buses = inspect(addresses, client_name=CLIENT_NAME)
     try:
         yield buses
     finally:

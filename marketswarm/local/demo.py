@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TextIO
 
 from marketswarm import names
-from marketswarm.bus import Bus
 from marketswarm.errors import MarketSwarmError
+from marketswarm.inspection import InspectedBus
 from marketswarm.local.console import Console
 from marketswarm.local.play import Play
 from marketswarm.local.retime import INTERVAL_SEC, TIMEOUT_SEC, retime
@@ -70,7 +70,7 @@ async def _demo(preparing: AbstractAsyncContextManager[Swarm], console: Console)
         console.write()
         await swarm.start()
         system = servers.by_bus[names.SYSTEM_BUS]
-        bus = Bus(system.bus, system.address, client_name="marketswarm-demo")
+        bus = InspectedBus(system.bus, system.address, client_name="marketswarm-demo")
         try:
             outcomes = await Play(swarm, bus, console, began).run()
         finally:

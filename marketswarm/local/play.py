@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 
 from marketswarm import messages, names
-from marketswarm.bus import Bus
+from marketswarm.inspection import InspectedBus
 from marketswarm.local.console import Console
 from marketswarm.local.runbook import RUNBOOK, Act, Outcome, figure, passed, summary, table
 from marketswarm.local.swarm import Swarm
@@ -22,7 +22,7 @@ _READ_SEC = 0.25
 class Play:
     """One play of RUNBOOK. ``bus`` is the one that holds the alert log; times are shown since ``began`` (monotonic)."""
 
-    def __init__(self, swarm: Swarm, bus: Bus, console: Console, began: float) -> None:
+    def __init__(self, swarm: Swarm, bus: InspectedBus, console: Console, began: float) -> None:
         self._swarm = swarm
         self._bus = bus
         self._console = console

@@ -15,7 +15,7 @@ def test_a_dead_healer_is_announced_and_so_is_its_return(swarm: Swarm) -> None:
     swarm.start("healer").ready()
     swarm.until("healer", "healer_ok")
     miss, ok = swarm.system.alerts()
-    assert list(miss) == ["type", "svc", "late_sec", "timeout_sec", "ts"]
+    assert list(miss) == ["type", "svc", "late_sec", "timeout_sec", "ts", "reason"]
     assert (miss["type"], miss["svc"], miss["timeout_sec"]) == ("healer_miss", "healer", 3 * HEALER_INTERVAL_SEC)
     assert list(ok) == ["type", "svc", "ts"]
     assert (ok["type"], ok["svc"]) == ("healer_ok", "healer")

@@ -15,7 +15,7 @@ import redis
 from testkit import INTERVAL_SEC, TIMEOUT_SEC, RealServer, Swarm, beating, eventually, free_port, truth, watching
 
 from marketswarm.address import Address
-from marketswarm.bus import Bus
+from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusUnreachableError
 from marketswarm.services.watching.watcher import DRIFT_GRACE_SEC
 from marketswarm.truth import digest
@@ -131,7 +131,7 @@ def test_an_alert_that_a_hung_bus_took_after_all_is_not_stored_twice(system: Rea
 
     async def run() -> None:
         bus = Bus("system-redis", Address.parse(system.url), client_name="test")
-        keep = functools.partial(bus.record, b"event", health_of=None, log=True, channel="healer:alerts")
+        keep = functools.partial(bus.record, [Entry(b"event", health_of=None)], channel="healer:alerts")
         try:
             await bus.ping()
             system.hang()

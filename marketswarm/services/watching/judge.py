@@ -21,8 +21,10 @@ RETRY_SEC = 0.25
 ODDITY_PERIOD_SEC = 60.0
 LATE_SEC = 1.0
 """A loop that wakes later than planned by more than this was stopped, or starved."""
-QUIET_SEC = 2.0
+QUIET_SEC = 1.0
 """A subscription that has brought nothing for so long is asked whether it still hears."""
+LOSS_SEC = 10.0
+"""A loss is known later than it began, by less than this."""
 RETURN_SEC = 1.0
 """How long after a bus's return what it brings may be old: senders give a beat up after as long."""
 _log = logging.getLogger(__name__)
@@ -275,7 +277,8 @@ class Judge:
         now = self._clock.monotonic()
         if self._lost_at is not None:
             self._verdicts.bus_ok(self._bus.name, now - self._lost_at)
-            self._late_since = min(self._lost_at, self._turned_at)
+            self._late_since = self._lost_at - LOSS_SEC
+        if self._late_since is not None:
             asyncio.get_running_loop().call_later(RETURN_SEC, self._trust)
         if self._lost_at is not None or not self.tried.is_set():
             self.detector.thaw(now)

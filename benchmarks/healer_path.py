@@ -1,0 +1,167 @@
+"""Healer's path, alone in a process: from the socket over the failure detector to alerts on the bus.
+
+It watches svc_0 to svc_<N-1>, and --others more that nobody beats for, with an hour's timeout. Prints "ready" once
+subscribed, with --beats "warm" when it has heard --warm beats and stored what they brought about, and after M more the
+C subscriber's line of JSON, with subscribe_sec, rss_kib (resident memory by the watching and subscribing) and heard_kib
+(by the end). Without --beats it watches until SIGTERM.
+
+    python benchmarks/healer_path.py --port P --services N --timeout-sec T --interval-sec I [--warm W] [--beats M]
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from marketswarm import log, names
+from marketswarm.address import Address
+from marketswarm.bus import Bus
+from marketswarm.clock import SystemClock
+from marketswarm.firehose import Beats, Oddities
+from marketswarm.liveness import Terms
+from marketswarm.messages import HeartbeatMiss, HeartbeatOk
+from marketswarm.pacing import until_tick
+from marketswarm.services.watching import Finding, Words
+from marketswarm.services.watching.findings import Recalled, Target
+from marketswarm.services.watching.judge import Judge
+from marketswarm.services.watching.recorder import Recorder
+from marketswarm.services.watching.verdicts import Announcer
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.meter import Meter, arguments, rss_kib, say
+
+OTHERS_TERMS = Terms(interval_sec=1200, timeout_sec=3600)
+LOOK_SEC = 0.1
+
+# ---- What knows healer's insides begins here; marketswarm/services/watching/watcher.py puts it together as well. ----
+
+PACE_SEC = 1.0
+
+
+def targets(given: argparse.Namespace) -> Iterator[Target]:
+    """Whom to watch."""
+    terms = Terms(given.interval_sec, given.timeout_sec)
+    for k in range(given.services + given.others):
+        service = f"svc_{k}"
+        yield Target(service, names.heartbeat_channel(service), terms if k < given.services else OTHERS_TERMS)
+
+
+def miss(found: Finding, ts: int) -> HeartbeatMiss:
+    """Put a miss into healer's words."""
+    turn = found.transition
+    late_sec = round(turn.silence_sec, 3)
+    return HeartbeatMiss(turn.service, late_sec, turn.timeout_sec, ts, reason=found.reason, group=found.group)
+
+
+def ok(found: Finding, ts: int) -> HeartbeatOk:
+    """Put its end into them."""
+    turn = found.transition
+    return HeartbeatOk(turn.service, round(turn.silence_sec, 3), ts, group=found.group)
+
+
+class CountingJudge(Judge):
+    """The judge, with a meter beside it."""
+
+    meter: Meter
+
+    def _hear(self, beats: Beats, oddities: Oddities) -> None:
+        self.meter.reading()
+        super()._hear(beats, oddities)
+        self.meter.read(len(beats))
+
+
+class HealerPath:
+    """The judge of one bus and the recorder of what it finds."""
+
+    def __init__(self, given: argparse.Namespace, meter: Meter) -> None:
+        clock = SystemClock()
+        address = Address(host="127.0.0.1", port=given.port)
+        bus = Bus(names.SYSTEM_BUS, address, client_name=f"marketswarm:{names.HEALER}")
+        self._clock = clock
+        self._recorder = Recorder(bus, bus, names.ALERT_CHANNEL)
+        self._announcer = Announcer(Words(miss, ok, announces_buses=True), self._recorder, clock, alert_on={})
+        self._judge = CountingJudge(
+            bus,
+            targets(given),
+            watcher=names.HEALER,
+            clock=clock,
+            verdicts=self._announcer,
+            pace_sec=PACE_SEC,
+            mark=_ignore,
+            recalled=Recalled(),
+        )
+        self._judge.meter = meter
+        gc.collect()
+        gc.freeze()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._recorder.run())
+            group.create_task(self._judge.run())
+            while True:
+                self._judge.report(self._announcer)
+                await asyncio.sleep(until_tick(self._clock.monotonic(), PACE_SEC))
+
+    async def subscribed(self) -> None:
+        """Wait until the subscription stands and is judged by."""
+        await self._judge.tried.wait()
+
+    @property
+    def busy(self) -> bool:
+        """Whether verdicts are waiting to be stored."""
+        return bool(self._recorder.waiting)
+
+
+def _ignore() -> None:
+    """Nobody watches the progress here."""
+
+
+# ---- What knows healer's insides ends here. ----
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Look from time to time: an event would have to be set by what is measured."""
+    while not true():  # noqa: ASYNC110 # for that reason
+        await asyncio.sleep(LOOK_SEC)
+
+
+async def watch(given: argparse.Namespace, meter: Meter) -> None:
+    """Subscribe; measure where it is asked for; else go on until cancelled."""
+    before, began = rss_kib(), time.monotonic()
+    path = HealerPath(given, meter)
+    watching = asyncio.create_task(path.run())
+    await path.subscribed()
+    took, memory = time.monotonic() - began, rss_kib() - before
+    say("ready")
+    if given.beats is None:
+        await watching
+        return
+    await until(lambda: meter.warm and not path.busy)
+    say("warm")
+    await until(lambda: meter.done)
+    meter.report(subscribe_sec=took, rss_kib=memory, heard_kib=rss_kib() - before)
+    watching.cancel()
+
+
+async def main(given: argparse.Namespace) -> None:
+    """Watch until done or SIGTERM."""
+    log.configure("INFO", None, identifier=names.journal_identifier(names.HEALER))
+    watching = asyncio.create_task(watch(given, Meter(given.warm, given.beats or 0)))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__)
+    parser.add_argument("--others", type=int, default=0, help="watch so many more (0)")
+    parser.add_argument("--interval-sec", type=float, default=10.0)
+    parser.add_argument("--timeout-sec", type=float, default=30.0)
+    asyncio.run(main(parser.parse_args()))
