@@ -11,7 +11,7 @@ from datetime import datetime
 from marketswarm import names
 from marketswarm.errors import BusUnreachableError
 from marketswarm.inspection import InspectedBus
-from marketswarm.messages import TROUBLES, decode_alert, sentence
+from marketswarm.messages import TROUBLES, decode_alert, group_of, sentence
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
 from marketswarm.term import Paint, local_time
@@ -71,6 +71,12 @@ def _just_before(since: float) -> str:
     """The last entry id that is older than a time; "0" where nothing can be."""
     ms = int(since * 1000)
     return f"{ms - 1}-{2**64 - 1}" if ms > 0 else "0"
+
+
+def in_a_group(entry: Entry) -> bool:
+    """Whether people are told of its group instead."""
+    alert = decode_alert(entry[1])
+    return alert is not None and bool(group_of(alert))
 
 
 def render(entry: Entry, paint: Paint) -> str:

@@ -10,7 +10,16 @@ from marketswarm.bus import Bus, Lease, connect
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
 from marketswarm.errors import BadTruthError, BusUnreachableError
-from marketswarm.messages import MISSES, Alert, Malformed, decode_alert, decode_heartbeat
+from marketswarm.messages import (
+    MISSES,
+    Alert,
+    Heartbeat,
+    Malformed,
+    ServiceRecord,
+    decode_alert,
+    decode_heartbeat,
+    decode_record,
+)
 from marketswarm.settings import Settings
 from marketswarm.term import Paint, local_time
 from marketswarm.text import printable
@@ -26,15 +35,21 @@ class Verdict(StrEnum):
     DOWN = "DOWN"
     RETURNING = "returning"
     """Reported dark, and beating again: the recovery is about to be reported."""
+    STOPPED = "stopped"
+    """It said goodbye; that is reported when its timeout is over."""
     UNSEEN = "unseen"
-    """No beat so far, and no verdict yet."""
+    """No beat since its watcher started, and no verdict yet."""
     UNKNOWN = "unknown"
     """Its bus does not answer, or nobody alive is watching."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One service. Seconds are since the last beat; ``since`` is the time of the last verdict, epoch seconds."""
+    """One service. Seconds are since the last beat; ``since`` is the time of the last verdict, epoch seconds.
+
+    ``reason`` is why it is down. ``lost_beats``, ``restarts`` and ``duplicates`` (of processes that beat in turn) are
+    what its watcher has counted.
+    """
 
     service: str
     state: Verdict
@@ -42,6 +57,11 @@ class Row:
     since: int | None
     host: str | None
     bus: str
+    reason: str | None = None
+    flapping: bool = False
+    lost_beats: int = 0
+    restarts: int = 0
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +130,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
     watched = {p.service: p for p in truth.watched(default_timeout_sec=settings.default_timeout_sec)}
     positions = {svc: own_position(svc, truth, settings) for svc in truth.services} | watched
     health = await buses[names.SYSTEM_BUS].health(positions)
+    records = await buses[names.SYSTEM_BUS].records(positions)
     leases: dict[str, Lease] = {}
     silent: set[str] = set()
     for name, bus in buses.items():
@@ -123,6 +144,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
             position,
             leases.get(service),
             health.get(service),
+            decode_record(records.get(service, b"")),
             trusted=position.bus not in silent and _watcher_of(service) in leases,
         )
         for service, position in sorted(positions.items())
@@ -133,6 +155,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
         for watcher in sorted(watchers - leases.keys())
         if not _is_down(health.get(watcher))
     ]
+    notes += [f"{row.service} goes and comes; no more is told of it until it is stable" for row in rows if row.flapping]
     return Overview(rows, tuple(notes))
 
 
@@ -144,28 +167,42 @@ def _is_down(health: bytes | None) -> bool:
     return health is not None and isinstance(decode_alert(health), MISSES)
 
 
-def _row(at: Position, lease: Lease | None, health: bytes | None, *, trusted: bool) -> Row:
+def _row(
+    at: Position, lease: Lease | None, health: bytes | None, record: ServiceRecord | None, *, trusted: bool
+) -> Row:
     alert = decode_alert(health) if health else None
     # A key without a TTL is no lease: it would never run out.
     beat = decode_heartbeat(lease.raw, at.service) if lease and lease.ttl_ms >= 0 else None
-    alive = beat is not None and not isinstance(beat, Malformed)
-    age_sec = max(0.0, at.timeout_sec - lease.ttl_ms / 1000) if lease and alive else _silence_sec(alert)
-    if isinstance(alert, MISSES):
-        state = Verdict.RETURNING if alive else Verdict.DOWN
-    elif alive:
-        state = Verdict.UP
-    elif not trusted:
-        state = Verdict.UNKNOWN
-    else:
-        state = Verdict.UP if alert else Verdict.UNSEEN  # a program that only publishes has no lease
+    if isinstance(beat, Malformed):
+        beat = None
+    age_sec = max(0.0, at.timeout_sec - lease.ttl_ms / 1000) if lease and beat else _silence_sec(alert)
+    kept = record or ServiceRecord("")
     return Row(
         service=at.service,
-        state=state,
+        state=_verdict(alert, beat, kept, trusted=trusted),
         beat_age_sec=None if age_sec is None else round(age_sec, 3),
         since=alert.ts if alert else None,
-        host=(beat.host or None) if beat is not None and not isinstance(beat, Malformed) else None,
+        host=(beat.host or None) if beat else None,
         bus=at.bus,
+        reason=(alert.reason or None) if isinstance(alert, MISSES) else None,
+        flapping=kept.flapping,
+        lost_beats=kept.lost_beats,
+        restarts=kept.restarts,
+        duplicates=kept.duplicates,
     )
+
+
+def _verdict(alert: Alert | None, beat: Heartbeat | None, record: ServiceRecord, *, trusted: bool) -> Verdict:
+    """Say how a service stands, by what was told of it, its lease, and what its watcher keeps of it."""
+    if isinstance(alert, MISSES):
+        return Verdict.RETURNING if beat and not beat.bye else Verdict.DOWN
+    if beat:
+        return Verdict.STOPPED if beat.bye else Verdict.UP
+    if not trusted:
+        return Verdict.UNKNOWN
+    # A program that only publishes has no lease; its watcher knows.
+    heard = record.state == "alive" if record.state else alert is not None
+    return Verdict.UP if heard else Verdict.UNSEEN
 
 
 def _silence_sec(alert: Alert | None) -> float | None:
@@ -176,7 +213,7 @@ def _silence_sec(alert: Alert | None) -> float | None:
 
 
 _STYLES = {Verdict.UP: "green", Verdict.DOWN: "bold red"}
-_COLUMNS = ("service", "state", "last beat", "since", "host")
+_COLUMNS = ("service", "state", "last beat", "since", "host", "why")
 
 
 def render(overview: Overview, paint: Paint) -> str:
@@ -193,7 +230,14 @@ def render(overview: Overview, paint: Paint) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     age = "-" if row.beat_age_sec is None else f"{row.beat_age_sec:.1f} s ago"
-    return (row.service, str(row.state), age, _since(row.since), printable(row.host or "-"))
+    return (
+        row.service,
+        str(row.state),
+        age,
+        _since(row.since),
+        printable(row.host or "-"),
+        printable(row.reason or ""),
+    )
 
 
 def _since(ts: int | None) -> str:

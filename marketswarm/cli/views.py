@@ -27,14 +27,19 @@ class _Status(Command):
 @click.command(cls=_Status, short_help="Show a line for each service.")
 @JSON_OPTION
 def status(*, as_json: bool) -> None:
-    """Show a line for each service: state, age of its last beat, time of the last verdict, host.
+    """Show a line for each service: state, age of its last beat, time of the last verdict, host, why it is down.
 
     \b
     up         it beats; the age is known of those that keep a lease
     DOWN       reported as missed
     returning  reported as missed, and beating again
-    unseen     no beat so far, and no verdict yet
+    stopped    it said goodbye; that is reported when its timeout is over
+    unseen     no beat since healer started, and no verdict yet
     unknown    its bus does not answer, or its watcher does not beat
+
+    \b
+    Why: stopped, crashed, restarting, wedged (it is connected to its bus and does not beat), unknown.
+    With --json also what was counted: lost_beats, restarts, duplicates (two processes under one name).
 
     \b
     Examples:
@@ -70,11 +75,13 @@ def status(*, as_json: bool) -> None:
 @click.command(cls=Command, short_help="Show the alerts that were announced.")
 @click.option("--follow", "-f", is_flag=True, help="Go on and show each alert as it comes.")
 @click.option("--since", metavar="WHEN", help="From then on: 90s, 15m, 2h, 3d, or a local time 2026-01-31T09:30.")
+@click.option("--all", "-a", "everything", is_flag=True, help="Also those that people are told of as a group.")
 @JSON_OPTION
-def alerts(since: str | None, *, follow: bool, as_json: bool) -> None:
+def alerts(since: str | None, *, follow: bool, everything: bool, as_json: bool) -> None:
     """Show the alerts that were announced, the last 50 unless --since says more.
 
-    With --json, a line for each: the alert as it was published.
+    Where most of a bus's services go dark at once, or one goes and comes, the group is shown (mass_miss, flapping);
+    --all shows each alert in it as well. With --json, a line for each alert, as it was published.
 
     \b
     Examples:
@@ -96,20 +103,22 @@ def alerts(since: str | None, *, follow: bool, as_json: bool) -> None:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
     try:
-        count = asyncio.run(_print_alerts(start, follow=follow, as_json=as_json))
+        count = asyncio.run(_print_alerts(start, follow=follow, everything=everything or as_json, as_json=as_json))
     except KeyboardInterrupt:
         return
     if not count and not as_json:
         click.echo("no alerts so far" if since is None else f"no alerts since {since}", err=True)
 
 
-async def _print_alerts(since: float | None, *, follow: bool, as_json: bool) -> int:
+async def _print_alerts(since: float | None, *, follow: bool, everything: bool, as_json: bool) -> int:
     from marketswarm import history, settings, term
 
     environment = settings.load()
     paint = term.painter(sys.stdout, allowed=environment.colour)
     count = 0
     async for entry in history.entries(environment, since=since, follow=follow):
+        if not everything and history.in_a_group(entry):
+            continue
         count += 1
         click.echo(entry[1].decode("utf-8", "replace") if as_json else history.render(entry, paint))
     return count

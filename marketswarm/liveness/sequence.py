@@ -1,6 +1,7 @@
 """What the numbers of the beats tell: which were lost, whether a process was replaced, whether two share a name."""
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -106,9 +107,12 @@ class Sequence:
         elif beat.i > count + 1:
             self._count(row).lost_beats += beat.i - count - 1
 
-    def calm(self, since: float) -> list[int]:
-        """Name the rows of which two processes beat, and only one has since then; from now on that is over."""
-        calm = [row for row, rival in self._rivals.items() if rival.at < since]
+    def calm(self, now: float, patience_sec: Callable[[int], float]) -> list[int]:
+        """Name the rows under which two processes beat, and only one does by now; from now on that is over.
+
+        ``patience_sec`` says for how long the other one has to be silent.
+        """
+        calm = [row for row, rival in self._rivals.items() if now - rival.at > patience_sec(row)]
         return [row for row in calm if self._rivals.pop(row).turns >= _TURNS]
 
     def pid(self, row: int) -> int | None:

@@ -23,13 +23,6 @@ from marketswarm.truth import digest
 HANG_SEC = 5.0
 
 
-@pytest.fixture
-def system(swarm: Swarm) -> RealServer:
-    """The system bus, as something that can be killed and hung."""
-    assert isinstance(swarm.system, RealServer), "these tests need --bus=real"
-    return swarm.system
-
-
 def reseed(swarm: Swarm) -> None:
     """Give a bus that came back empty its truth, as the bootstrap unit will."""
     swarm.seed(watching("rss_agg"))

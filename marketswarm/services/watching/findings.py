@@ -45,6 +45,9 @@ class Verdicts(Protocol):
     def happened(self, service: str, event: Event, tally: Tally) -> None:
         """Take in what the numbers of a service's beats tell."""
 
+    def bus_again(self, bus: str) -> None:
+        """Take in that the subscription to a bus was made anew: it may have come back empty."""
+
     def bus_lost(self, bus: str, reason: str) -> None:
         """Take in that a bus cannot be heard."""
 

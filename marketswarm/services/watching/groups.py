@@ -60,14 +60,16 @@ class Groups:
         group = self._flap(row, now)
         return self._storm.name if self._storm and self._storm.back(row, now) else group
 
-    def turn(self, now: float) -> None:
-        """Tell what is over."""
-        for row in self._flaps.settled(now):
+    def turn(self, now: float) -> list[int]:
+        """Tell what is over; returns who no longer flaps."""
+        settled = self._flaps.settled(now)
+        for row in settled:
             self._verdicts.stable(self._detector.services[row], self._detector.state(row))
         if self._storm and self._storm.over(now):
             storm, self._storm = self._storm, None
             still = [self._detector.services[row] for row in sorted(storm.members)]
             self._verdicts.storm_over(self._bus, storm.name, storm.returned, still)
+        return settled
 
     def storming(self, now: float) -> bool:
         """Whether a storm was told of just now: those who go dark with it are known to do so."""

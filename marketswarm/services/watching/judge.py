@@ -146,7 +146,9 @@ class Judge:
         if quiet_sec >= QUIET_SEC and not self._asking:
             self._asking = True
             self._group.create_task(self._make_sure())
-        self._groups.turn(now)
+        self._stale.update(self._groups.turn(now))
+        for row in self.detector.numbers.calm(now, lambda row: 2 * self.detector.terms(row).silence_sec):
+            _log.info("%s: one process beats under this name again", self.detector.services[row])
 
     async def _until(self, deadline: float | None) -> None:
         self._wake.clear()
@@ -280,6 +282,8 @@ class Judge:
             self._late_since = self._lost_at - LOSS_SEC
         if self._late_since is not None:
             asyncio.get_running_loop().call_later(RETURN_SEC, self._trust)
+        if self.tried.is_set():
+            self._verdicts.bus_again(self._bus.name)
         if self._lost_at is not None or not self.tried.is_set():
             self.detector.thaw(now)
         self._lost_at = None

@@ -110,6 +110,9 @@ class Announcer:
             self._recorder.announce(BusOk(bus, round(lost_sec, 3), self._now()))
         else:
             _log.info("%s: heard again after %.1f s", bus, lost_sec)
+
+    def bus_again(self, bus: str) -> None:
+        """Store again what the bus should hold."""
         if bus == names.SYSTEM_BUS:
             self._recorder.repeat()
 
