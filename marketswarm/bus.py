@@ -118,6 +118,10 @@ class Bus:
         """Fetch the latest alert or ok object of each service that has one, as JSON."""
         return await self._values({service: names.health_key(service) for service in services})
 
+    async def fill_health(self, health: Mapping[str, bytes]) -> None:
+        """Store the health of each of these services where there is none."""
+        await self._ask([("SET", names.health_key(service), event, "NX") for service, event in health.items()])
+
     async def records(self, services: Iterable[str]) -> dict[str, bytes]:
         """Fetch what healer keeps of each service for itself and for ``status``, as JSON."""
         wanted = list(services)

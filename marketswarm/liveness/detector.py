@@ -74,8 +74,9 @@ class Detector:
         size = len(self.services)
         self.numbers = Numbering(size, host)
         """What the numbers of the beats tell."""
-        self._terms = list(kinds)
-        self._floor = [now + terms.warmup_sec for terms in self._terms]
+        self.kinds = tuple(kinds)
+        """The different terms that there are."""
+        self._floor = [now + terms.warmup_sec for terms in self.kinds]
         """No deadline of these terms is earlier."""
         self._state = bytearray(size)
         self._heard = array("d", [now]) * size
@@ -95,11 +96,16 @@ class Detector:
 
     def terms(self, row: int) -> Terms:
         """What truth says of this service's silence."""
-        return self._terms[self._kind[row]]
+        return self.kinds[self._kind[row]]
 
     def state(self, row: int) -> State:
         """Where it stands."""
         return State(self._state[row])
+
+    def alive(self, now: float) -> list[tuple[str, float]]:
+        """Who beats, and how many seconds ago the last time."""
+        rows = (row for row, state in enumerate(self._state) if state == State.ALIVE)
+        return [(self.services[row], now - self._heard[row]) for row in rows]
 
     def recall_missed(self, row: int) -> None:
         """Take over, from before a restart, that this service's miss is already reported; its return ends it."""
@@ -215,9 +221,7 @@ class Detector:
 
     def spare(self, now: float) -> None:
         """Grant each service a fresh warm-up: nobody knows what was missed of it."""
-        self._floor = [
-            max(floor, now + terms.warmup_sec) for floor, terms in zip(self._floor, self._terms, strict=True)
-        ]
+        self._floor = [max(floor, now + terms.warmup_sec) for floor, terms in zip(self._floor, self.kinds, strict=True)]
 
     def silence(self, now: float) -> Silence:
         """How many services are silent for longer than a healthy one ever is, of those not missed yet.
@@ -248,7 +252,7 @@ class Detector:
     def _deadline(self, row: int) -> float:
         kind = self._kind[row]
         floor = self._floor[kind]
-        return max(floor, self._heard[row] + self._terms[kind].silence_sec) if self._state[row] else floor
+        return max(floor, self._heard[row] + self.kinds[kind].silence_sec) if self._state[row] else floor
 
     def _sign_of_life(self, row: int, at: float, now: float) -> Transition | None:
         terms = self.terms(row)

@@ -7,7 +7,7 @@ from marketswarm.services.watching import Finding, Words, watch
 
 async def work(daemon: Daemon) -> None:
     """Watch what healer's ``subscribe_to`` names."""
-    await watch(daemon, Words(_miss, _ok, announces_buses=True))
+    await watch(daemon, Words(_miss, _ok, _well, announces_buses=True))
 
 
 def _miss(found: Finding, ts: int) -> HeartbeatMiss:
@@ -20,3 +20,7 @@ def _miss(found: Finding, ts: int) -> HeartbeatMiss:
 def _ok(found: Finding, ts: int) -> HeartbeatOk:
     turn = found.transition
     return HeartbeatOk(turn.service, round(turn.silence_sec, 3), ts, group=found.group)
+
+
+def _well(service: str, age_sec: float, ts: int) -> HeartbeatOk:
+    return HeartbeatOk(service, round(age_sec, 3), ts)

@@ -13,13 +13,13 @@ class Groups:
     """Puts each finding on one bus into its group, and tells of the groups."""
 
     def __init__(self, bus: str, detector: Detector, verdicts: Verdicts) -> None:
-        intervals = [detector.terms(row).interval_sec for row in range(len(detector.services))]
         self._bus = bus
         self._detector = detector
         self._verdicts = verdicts
         self._flaps = Flaps()
         self._storm: Storm | None = None
-        self._settle_sec = min(SETTLE_SEC, 1.5 * max(intervals, default=SETTLE_SEC))
+        longest_sec = max((terms.interval_sec for terms in detector.kinds), default=SETTLE_SEC)
+        self._settle_sec = min(SETTLE_SEC, 1.5 * longest_sec)
 
     def recall(self, missed: Mapping[str, str], flapping: Iterable[str], now: float) -> None:
         """Take over, from before a restart, who was reported dark in which group, and who flapped."""

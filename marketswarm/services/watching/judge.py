@@ -1,6 +1,7 @@
 """The judge of one bus: hears its services, and convicts one only after making sure that it is not deaf itself."""
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -27,6 +28,8 @@ LOSS_SEC = 10.0
 """A loss is known later than it began, by less than this."""
 RETURN_SEC = 1.0
 """How long after a bus's return what it brings may be old: senders give a beat up after as long."""
+LEASES = 1000
+"""How many leases are asked for at a time."""
 _log = logging.getLogger(__name__)
 
 
@@ -63,11 +66,12 @@ class Judge:
         self.detector = Detector(self._enrol(targets), clock.monotonic(), host=host.name())
         self.detector.freeze()  # until the subscription stands
         self._causes = Causes(bus, self.detector)
-        self._stale = set(range(len(self.detector.services)))
+        self._reported = False
+        self._stale: set[int] = set()
         """Of whom the last report is out of date."""
         self._groups = Groups(bus.name, self.detector, verdicts)
-        intervals = (self.detector.terms(row).interval_sec for row in range(len(self.detector.services)))
-        self._late_sec = min(LATE_SEC, max(LATE_SEC / 10, min(intervals, default=LATE_SEC) / 2))
+        shortest_sec = min((terms.interval_sec for terms in self.detector.kinds), default=LATE_SEC)
+        self._late_sec = min(LATE_SEC, max(LATE_SEC / 10, shortest_sec / 2))
         self._turned_at = clock.monotonic()
         self._turns_by = self._turned_at + pace_sec
         self._suspended = clock.suspended()
@@ -109,10 +113,12 @@ class Judge:
 
     def report(self, to: Reports) -> None:
         """Tell how each service stands of which something has changed since the last report."""
-        for row in self._stale | self.detector.numbers.changed:
+        stale = self._stale | self.detector.numbers.changed
+        for row in stale if self._reported else range(len(self.detector.services)):
             tally = self.detector.numbers.tally(row)
             service = self.detector.services[row]
             to.record(service, self.detector.state(row), tally, flapping=self._groups.flaps(row))
+        self._reported = True
         self._stale.clear()
         self.detector.numbers.changed.clear()
 
@@ -222,14 +228,15 @@ class Judge:
 
     async def _ask(self, rows: Iterable[int]) -> bool:
         """Take in what the leases say; False where the bus does not tell."""
-        wanted = {self.detector.services[row]: row for row in rows}
-        try:
-            leases = await self._bus.leases(wanted)
-        except (BusUnreachableError, BusRefusedError):
-            return False
-        now = self._clock.monotonic()
-        for service, lease in leases.items():
-            self._weigh(wanted[service], lease, now)
+        asked = iter(rows)
+        while wanted := {self.detector.services[row]: row for row in itertools.islice(asked, LEASES)}:
+            try:
+                leases = await self._bus.leases(wanted)
+            except (BusUnreachableError, BusRefusedError):
+                return False
+            now = self._clock.monotonic()
+            for service, lease in leases.items():
+                self._weigh(wanted[service], lease, now)
         return True
 
     def _weigh(self, row: int, lease: Lease, now: float) -> None:

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.log.alerts import announce
-from marketswarm.messages import Alert, ServiceRecord, encode, group_of, service_of
+from marketswarm.messages import MISSES, Alert, ServiceRecord, encode, group_of, service_of
 from marketswarm.pacing import Backoff
 
 RETRY_CAP_SEC = 5.0
@@ -43,7 +43,9 @@ class Recorder:
         self._alert_bus = alert_bus
         self._channel = channel
         self._waiting: list[_Verdict] = before.waiting if before else []
-        self._health: dict[str, bytes] = dict(before.health) if before else {}
+        self._missed: dict[str, bytes] = dict(before.missed) if before else {}
+        self._known: set[str] = set()
+        self._missing: dict[str, bytes] = {}
         self._records: dict[str, bytes] = {}
         self._unkept: set[str] = set()
         self._news = asyncio.Event()
@@ -55,22 +57,29 @@ class Recorder:
         return list(self._waiting)
 
     @property
-    def health(self) -> Mapping[str, bytes]:
-        """The latest verdict on each service, stored or not."""
-        return self._health
+    def missed(self) -> Mapping[str, bytes]:
+        """The alert on each service that is dark, stored or not."""
+        return self._missed
 
     def recall(self, health: Mapping[str, bytes]) -> None:
-        """Take over the verdicts that the bus had stored before this process began."""
-        self._health = {**health, **self._health}
+        """Take over what the bus holds already: a first beat that says the same is not noted again."""
+        self._known = set(health)
 
     def announce(self, alert: Alert) -> None:
         """Store and publish an alert, and log it, where people are not told of its group instead."""
         if not group_of(alert):
             announce(alert)
-        self._put(_Verdict(Entry(encode(alert), service_of(alert)), published=False))
+        event, service = encode(alert), service_of(alert)
+        if isinstance(alert, MISSES):
+            self._missed[alert.svc] = event
+        elif service:
+            self._missed.pop(service, None)
+        self._put(_Verdict(Entry(event, service), published=False))
 
     def note(self, alert: Alert) -> None:
-        """Store a verdict as a service's health and tell nobody."""
+        """Store a verdict as a service's health and tell nobody, where there was none before."""
+        if service_of(alert) in self._known:
+            return
         self._put(_Verdict(Entry(encode(alert), service_of(alert), log=False, publish=False), published=True))
 
     def keep(self, service: str, record: ServiceRecord) -> None:
@@ -79,10 +88,14 @@ class Recorder:
         self._unkept.add(service)
         self._news.set()
 
-    def repeat(self) -> None:
-        """Store every ``health:<svc>`` and record once more: a bus that was away may have come back empty."""
-        for service, event in self._health.items():
+    def repeat(self, others: Iterable[Alert]) -> None:
+        """Store once more what a bus that was away should hold: it may have come back empty.
+
+        ``others`` are the verdicts on those who are not dark, for where the bus has none.
+        """
+        for service, event in self._missed.items():
             self._waiting.append(_Verdict(Entry(event, service, log=False, publish=False), published=True))
+        self._missing = {svc: encode(alert) for alert in others if (svc := service_of(alert))}
         self._unkept = set(self._records)
         self._news.set()
 
@@ -95,15 +108,13 @@ class Recorder:
             await self._publish()
             self._waiting = [verdict for verdict in self._waiting if not (verdict.stored and verdict.published)]
             await self._keep_records()
-            if self._waiting or self._unkept:
+            if self._waiting or self._unkept or self._missing:
                 await self._news_within(backoff.next_sec())
             else:
                 backoff.reset()
                 await self._news.wait()
 
     def _put(self, verdict: _Verdict) -> None:
-        if verdict.entry.health_of:
-            self._health[verdict.entry.health_of] = verdict.entry.event
         self._waiting.append(verdict)
         self._news.set()
 
@@ -144,12 +155,16 @@ class Recorder:
             verdict.published = verdict.published or channel is not None
 
     async def _keep_records(self) -> None:
+        """Store what programs read besides alerts; what does not succeed is tried again."""
         unkept, self._unkept = self._unkept, set()
+        missing, self._missing = self._missing, {}
         try:
             await self._log_bus.keep_records({service: self._records[service] for service in unkept})
+            await self._log_bus.fill_health({svc: event for svc, event in missing.items() if svc not in self._missed})
         except (BusUnreachableError, BusRefusedError) as error:
             _log.debug("records not kept: %s", error)
             self._unkept |= unkept
+            self._missing = missing | self._missing
 
     async def _publish(self) -> None:
         """Publish what is stored, and what the bus refuses to: without memory or disk it still delivers messages."""

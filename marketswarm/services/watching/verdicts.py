@@ -1,7 +1,7 @@
 """What the judges find, in words, on its way to the recorder."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from marketswarm import names
@@ -34,6 +34,8 @@ class Words:
 
     miss: Callable[[Finding, int], Alert]
     ok: Callable[[Finding, int], Alert]
+    well: Callable[[str, float, int], Alert]
+    """That a service beats, where nothing happened: the service, seconds since its last beat, the time of day."""
     announces_buses: bool
     """Whether a lost bus is this watcher's to announce: of two that would, one is enough."""
 
@@ -49,6 +51,7 @@ class Announcer:
         self._recorder = recorder
         self._clock = clock
         self._alert_on = alert_on
+        self._store_again = False
 
     def turned(self, finding: Finding) -> None:
         """Announce a miss and its end; the first beat after a start is noted, where it changes what is known."""
@@ -59,8 +62,7 @@ class Announcer:
             self._recorder.announce(self._words.ok(finding, self._now()))
         else:
             _log.info("%s: first beat heard", turn.service)
-            if turn.service not in self._recorder.health:
-                self._recorder.note(self._words.ok(finding, self._now()))
+            self._recorder.note(self._words.ok(finding, self._now()))
 
     def record(self, service: str, state: State, tally: Tally, *, flapping: bool) -> None:
         """Keep how a service stands."""
@@ -112,9 +114,14 @@ class Announcer:
             _log.info("%s: heard again after %.1f s", bus, lost_sec)
 
     def bus_again(self, bus: str) -> None:
-        """Store again what the bus should hold."""
-        if bus == names.SYSTEM_BUS:
-            self._recorder.repeat()
+        """Remember to store again what the bus should hold."""
+        self._store_again = self._store_again or bus == names.SYSTEM_BUS
+
+    def store_again(self, alive: Iterable[tuple[str, float]]) -> None:
+        """Do so, if a bus has come back since the last time; ``alive`` tells who beats, and how long ago."""
+        if self._store_again:
+            self._store_again = False
+            self._recorder.repeat(self._words.well(service, age_sec, self._now()) for service, age_sec in alive)
 
     def truth_drift(self, bus: str, reason: str) -> None:
         """Announce that a bus does not hold the truth that the swarm runs on."""
