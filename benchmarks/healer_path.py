@@ -1,8 +1,8 @@
 """Healer's path, alone in a process: from the socket over the failure detector to alerts on the bus.
 
 It watches svc_0 to svc_<N-1>, and --others more that nobody beats for, with an hour's timeout. Prints "ready" once
-subscribed, with --beats "warm" when it has heard --warm beats and stored what they brought about, and after M more the
-C subscriber's line of JSON, with subscribe_sec, rss_kib (resident memory by the watching and subscribing) and heard_kib
+subscribed, "warm" when it has heard --warm beats and done all that they brought about, and after --beats more the C
+subscriber's line of JSON, with subscribe_sec, rss_kib (resident memory by the watching and subscribing) and heard_kib
 (by the end). Without --beats it watches until SIGTERM.
 
     python benchmarks/healer_path.py --port P --services N --timeout-sec T --interval-sec I [--warm W] [--beats M]
@@ -15,7 +15,7 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from marketswarm import log, names
@@ -34,10 +34,12 @@ from marketswarm.services.watching.verdicts import Announcer
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from benchmarks.meter import Meter, arguments, rss_kib, say
+from benchmarks.meter import Meter, arguments, cpu_sec, rss_kib, say
 
 OTHERS_TERMS = Terms(interval_sec=1200, timeout_sec=3600)
 LOOK_SEC = 0.1
+QUIET_SEC = 1.0
+IDLE_SHARE = 0.1
 
 # ---- What knows healer's insides begins here; marketswarm/services/watching/watcher.py puts it together as well. ----
 
@@ -126,10 +128,13 @@ def _ignore() -> None:
 # ---- What knows healer's insides ends here. ----
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Look from time to time: an event would have to be set by what is measured."""
-    while not true():  # noqa: ASYNC110 # for that reason
-        await asyncio.sleep(LOOK_SEC)
+async def settled(path: HealerPath, meter: Meter) -> None:
+    """Wait until all that the first beats brought about is done: stored, and no work left for a second."""
+    while True:
+        before = cpu_sec()
+        await asyncio.sleep(QUIET_SEC)
+        if meter.warm and not path.busy and cpu_sec() - before < IDLE_SHARE * QUIET_SEC:
+            return
 
 
 async def watch(given: argparse.Namespace, meter: Meter) -> None:
@@ -140,12 +145,12 @@ async def watch(given: argparse.Namespace, meter: Meter) -> None:
     await path.subscribed()
     took, memory = time.monotonic() - began, rss_kib() - before
     say("ready")
+    await settled(path, meter)
+    say("warm")
     if given.beats is None:
         await watching
-        return
-    await until(lambda: meter.warm and not path.busy)
-    say("warm")
-    await until(lambda: meter.done)
+    while not meter.done:  # noqa: ASYNC110 # an event would have to be set by what is measured
+        await asyncio.sleep(LOOK_SEC)
     meter.report(subscribe_sec=took, rss_kib=memory, heard_kib=rss_kib() - before)
     watching.cancel()
 

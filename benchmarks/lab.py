@@ -125,7 +125,9 @@ def stale() -> str:
     changed = sum(not _same(path, home / path.relative_to(tree)) for path in tree.rglob("*.py"))
     if not changed:
         return ""
-    return f"measuring marketswarm as installed in {home}: {changed} modules differ from {tree}; pip install . to follow"
+    return (
+        f"measuring marketswarm as installed in {home}: {changed} modules differ from {tree}; pip install . to follow"
+    )
 
 
 def _same(one: Path, other: Path) -> bool:

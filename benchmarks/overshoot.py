@@ -5,6 +5,9 @@ the miss at a listener on healer:alerts. Up to 100,000 services all of them beat
 half, at least 2 s. At a million a turn would take 100 s, and the run many minutes. There a million are watched, 20,000
 of them beat every 2 s with a timeout of 4 s, and the others have an hour: the detector looks at 5,000 deadlines a
 second, about as many as if all beat with a timeout of 200 s.
+
+Deaths begin when the monitor has settled: it has heard everyone, and the deadlines that all had from its start on have
+passed, and it has had the time to store how everyone stands.
 """
 
 import json
@@ -23,6 +26,8 @@ RATE = 10_000
 GRACE_SEC = 1.5
 """How long is waited for a miss after its deadline."""
 LEAST_TIMEOUT_SEC = 2.0
+SETTLE_SEC = 2.0
+"""And as long again for each 100,000 services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,9 @@ def _watch_them_die(lab: Lab, case: Case, share: float) -> tuple[list[float], in
     """Milliseconds from deadline to miss, and how many misses were wrong or did not come."""
     deaths = round(case.deaths * share)
     turn_sec, timeout_sec = case.terms.interval_sec, case.terms.timeout_sec
-    lasts_sec = turn_sec + deaths * case.every_ms / 1000 + timeout_sec + GRACE_SEC
-    dying = options(kills=deaths, kill_every=case.every_ms, kill_after=round(turn_sec * 1000))
+    settle_sec = turn_sec + timeout_sec + SETTLE_SEC * (1 + case.services / 100_000)
+    lasts_sec = settle_sec + deaths * case.every_ms / 1000 + timeout_sec + GRACE_SEC
+    dying = options(kills=deaths, kill_every=case.every_ms, kill_after=round(settle_sec * 1000))
     beating = options(port=lab.port, services=case.ring, rate=RATE, beats=round(lasts_sec * RATE))
     words = command(lab, HEALER, case.ring, case.terms, others=case.services - case.ring)
     with Program(*words) as healer, Alerts(lab.port) as alerts:

@@ -244,6 +244,11 @@ class ServiceRecord(msgspec.Struct, frozen=True):
     duplicates: int = 0
     flapping: bool = False
 
+    @property
+    def says_more(self) -> bool:
+        """Whether it says more than that a service beats, or that it was not heard yet."""
+        return self.state == "missed" or self.flapping or bool(self.lost_beats or self.restarts or self.duplicates)
+
 
 Verdict = HeartbeatMiss | HeartbeatOk | HealerMiss | HealerOk
 """What is said of whether a service lives: ``health:<svc>`` is the latest."""

@@ -274,6 +274,8 @@ static void rounds(struct publisher *p)
 static void warm(struct publisher *p)
 {
     burst(p, p->o.services);
+    if (p->unheard)
+        die("beats of the first round reached no subscriber; it has lost its subscription");
     puts("warm");
     fflush(stdout);
     while (getchar() != '\n')

@@ -28,6 +28,8 @@ LOSS_SEC = 10.0
 """A loss is known later than it began, by less than this."""
 RETURN_SEC = 1.0
 """How long after a bus's return what it brings may be old: senders give a beat up after as long."""
+REPORTS = 10_000
+"""How many services are reported of at a time, besides those who have changed."""
 LEASES = 1000
 """How many leases are asked for at a time."""
 _log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class Judge:
         self.detector = Detector(self._enrol(targets), clock.monotonic(), host=host.name())
         self.detector.freeze()  # until the subscription stands
         self._causes = Causes(bus, self.detector)
-        self._reported = False
+        self._unreported = iter(range(len(self.detector.services)))
         self._stale: set[int] = set()
         """Of whom the last report is out of date."""
         self._groups = Groups(bus.name, self.detector, verdicts)
@@ -112,13 +114,12 @@ class Judge:
         return self.detector.counts
 
     def report(self, to: Reports) -> None:
-        """Tell how each service stands of which something has changed since the last report."""
-        stale = self._stale | self.detector.numbers.changed
-        for row in stale if self._reported else range(len(self.detector.services)):
+        """Tell how each service stands: a part of all of them at each call, and those of whom something has changed."""
+        self._stale.update(self.detector.numbers.changed, itertools.islice(self._unreported, REPORTS))
+        for row in self._stale:
             tally = self.detector.numbers.tally(row)
             service = self.detector.services[row]
             to.record(service, self.detector.state(row), tally, flapping=self._groups.flaps(row))
-        self._reported = True
         self._stale.clear()
         self.detector.numbers.changed.clear()
 

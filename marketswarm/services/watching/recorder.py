@@ -47,7 +47,8 @@ class Recorder:
         self._known: set[str] = set()
         self._missing: dict[str, bytes] = {}
         self._records: dict[str, bytes] = {}
-        self._unkept: set[str] = set()
+        """Those that say more than that a service beats."""
+        self._unkept: dict[str, bytes] = {}
         self._news = asyncio.Event()
         self._refusal = ""
 
@@ -84,8 +85,11 @@ class Recorder:
 
     def keep(self, service: str, record: ServiceRecord) -> None:
         """Store what is known of a service for the process after this one, and for ``marketswarm status``."""
-        self._records[service] = encode(record)
-        self._unkept.add(service)
+        self._unkept[service] = encode(record)
+        if record.says_more:
+            self._records[service] = self._unkept[service]
+        else:
+            self._records.pop(service, None)
         self._news.set()
 
     def repeat(self, others: Iterable[Alert]) -> None:
@@ -96,7 +100,7 @@ class Recorder:
         for service, event in self._missed.items():
             self._waiting.append(_Verdict(Entry(event, service, log=False, publish=False), published=True))
         self._missing = {svc: encode(alert) for alert in others if (svc := service_of(alert))}
-        self._unkept = set(self._records)
+        self._unkept = {**self._records, **self._unkept}
         self._news.set()
 
     async def run(self) -> None:
@@ -156,14 +160,14 @@ class Recorder:
 
     async def _keep_records(self) -> None:
         """Store what programs read besides alerts; what does not succeed is tried again."""
-        unkept, self._unkept = self._unkept, set()
+        unkept, self._unkept = self._unkept, {}
         missing, self._missing = self._missing, {}
         try:
-            await self._log_bus.keep_records({service: self._records[service] for service in unkept})
+            await self._log_bus.keep_records(unkept)
             await self._log_bus.fill_health({svc: event for svc, event in missing.items() if svc not in self._missed})
         except (BusUnreachableError, BusRefusedError) as error:
             _log.debug("records not kept: %s", error)
-            self._unkept |= unkept
+            self._unkept = unkept | self._unkept
             self._missing = missing | self._missing
 
     async def _publish(self) -> None:
