@@ -22,6 +22,7 @@ from marketswarm import log, names
 from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.clock import SystemClock
+from marketswarm.daemon import exact_loop
 from marketswarm.firehose import Beats, Oddities
 from marketswarm.liveness import Terms
 from marketswarm.messages import HeartbeatMiss, HeartbeatOk
@@ -67,6 +68,11 @@ def ok(found: Finding, ts: int) -> HeartbeatOk:
     return HeartbeatOk(turn.service, round(turn.silence_sec, 3), ts, group=found.group)
 
 
+def well(service: str, age_sec: float, ts: int) -> HeartbeatOk:
+    """Say that a service beats."""
+    return HeartbeatOk(service, round(age_sec, 3), ts)
+
+
 class CountingJudge(Judge):
     """The judge, with a meter beside it."""
 
@@ -87,7 +93,7 @@ class HealerPath:
         bus = Bus(names.SYSTEM_BUS, address, client_name=f"marketswarm:{names.HEALER}")
         self._clock = clock
         self._recorder = Recorder(bus, bus, names.ALERT_CHANNEL)
-        self._announcer = Announcer(Words(miss, ok, announces_buses=True), self._recorder, clock, alert_on={})
+        self._announcer = Announcer(Words(miss, ok, well, announces_buses=True), self._recorder, clock, alert_on={})
         self._judge = CountingJudge(
             bus,
             targets(given),
@@ -169,4 +175,5 @@ if __name__ == "__main__":
     parser.add_argument("--others", type=int, default=0, help="watch so many more (0)")
     parser.add_argument("--interval-sec", type=float, default=10.0)
     parser.add_argument("--timeout-sec", type=float, default=30.0)
-    asyncio.run(main(parser.parse_args()))
+    with asyncio.Runner(loop_factory=exact_loop) as runner:
+        runner.run(main(parser.parse_args()))

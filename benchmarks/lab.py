@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ def check() -> None:
     if missing:
         packages = " ".join(PACKAGES[what] for what in missing)
         raise MissingError(f"{', '.join(missing)} not found: apt install {packages}")
+    for module in ("marketswarm", "redis"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingError(
+                f"{module} is not installed beside {sys.executable}: {sys.executable} -m pip install . redis"
+            )
 
 
 def _has_header() -> bool:

@@ -15,6 +15,7 @@ meanwhile. What is measured is the marketswarm that this Python has installed: a
 import argparse
 import functools
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -44,6 +45,8 @@ ROUNDS, QUICK_ROUNDS = 3, 1
 def main() -> int:
     """Measure what is asked for."""
     given = _arguments()
+    # Ended from outside, it still ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         lab.check()
     except lab.MissingError as error:

@@ -60,17 +60,17 @@ def command(lab: Lab, subject: str, services: int, terms: Terms, **more: int) ->
 
 def run(lab: Lab, run_: Run, *how: str) -> Heard:
     """Let a subject that has heard every service once hear beats that are published as the words ``how`` say."""
-    pin(lab.server_pid, SUBJECT_CPU if run_.pinned else None)
     hears = command(lab, run_.subject, run_.services, run_.terms, warm=run_.services, beats=run_.beats)
     beats = [*how, *options(port=lab.port, services=run_.services, beats=run_.beats)]
     with Program(*hears) as hearing:
         hearing.expect("ready", PATIENCE_SEC)
         with Program(str(lab.publisher), *beats) as publishing:
-            if run_.pinned:
-                pin(hearing.pid, SUBJECT_CPU)
-                pin(publishing.pid, PUBLISHER_CPU)
             publishing.expect("warm", PATIENCE_SEC)
             hearing.expect("warm", PATIENCE_SEC)
+            if run_.pinned:
+                pin(lab.server_pid, SUBJECT_CPU)
+                pin(hearing.pid, SUBJECT_CPU)
+                pin(publishing.pid, PUBLISHER_CPU)
             publishing.go()
             result = hearing.result(PATIENCE_SEC)
             unheard(publishing.result(PATIENCE_SEC))

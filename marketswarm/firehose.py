@@ -31,8 +31,6 @@ ECHO_TRIES = 2
 SUBSCRIBE_CHUNK = 1000
 SETTLED_SEC = 1.0
 EARLY_CUTS = 3
-MESSAGE_PARTS = 3
-"""Kind, channel, payload."""
 BUFFER_BYTES = 1 << 17
 GATHER_SEC = 0.002
 """How long the socket is left alone between two reads that bring little, so that each brings more."""
@@ -248,24 +246,25 @@ class _Session(asyncio.BufferedProtocol):
         self._feed(self._buffer, 0, nbytes)
         beats: Beats = []
         oddities: Oddities = []
-        gets, rows, services = self._reader.gets, self._channels, self._services
+        gets, services, longest = self._reader.gets, self._services, MAX_BEAT_NESTING
+        # Of a channel that is nobody's it gives None, which is no place among the services: a TypeError.
+        row_of = cast("Callable[[bytes], int]", self._channels.get)
         try:
             while (reply := gets()) is not False:
-                if type(reply) is not list or len(reply) != MESSAGE_PARTS:
-                    self._answer(reply)
-                    continue
-                kind, channel, payload = reply
-                row = rows.get(channel)
-                if kind != b"message" or row is None:
-                    self._control(kind, channel, payload)
-                    continue
-                # What decode_heartbeat() does, without the call; where something is odd, it says what.
                 try:
-                    beat = decode_plain(payload) if len(payload) <= MAX_BEAT_NESTING else None
+                    _, channel, payload = reply
+                    row = row_of(channel)
+                    # What decode_heartbeat() does, without the call; what is odd it looks at again.
+                    if len(payload) <= longest and (beat := decode_plain(payload)).svc == services[row]:
+                        beats.append((row, beat))
+                        continue
                 except NOT_A_BEAT:
-                    beat = None
-                if beat is not None and beat.svc == services[row]:
-                    beats.append((row, beat))
+                    pass
+                except (TypeError, ValueError):
+                    self._other(reply)
+                    continue
+                if channel not in self._channels:
+                    self._other(reply)
                 elif isinstance(found := decode_heartbeat(payload, services[row]), Heartbeat):
                     beats.append((row, found))
                 else:
@@ -287,14 +286,14 @@ class _Session(asyncio.BufferedProtocol):
             if not self.closed.done():
                 self._transport.resume_reading()
 
-    def _control(self, kind: bytes, channel: bytes, payload: Any) -> None:
-        if kind == b"subscribe":
-            self._unconfirmed -= 1
-            if self._unconfirmed == 0 and not self.subscribed.done():
-                self.subscribed.set_result(None)
-        elif channel == self._canary and (echo := self._echoes.get(payload)) and not echo.done():
-            echo.set_result(None)
-
-    def _answer(self, reply: Any) -> None:
-        if isinstance(reply, hiredis.ReplyError):
-            self.end(BusRefusedError(f"refuses the subscription: {reply}"))
+    def _other(self, reply: Any) -> None:
+        """Take in what is no message of a service."""
+        match reply:
+            case hiredis.ReplyError():
+                self.end(BusRefusedError(f"refuses the subscription: {reply}"))
+            case [b"subscribe", _, _]:
+                self._unconfirmed -= 1
+                if self._unconfirmed == 0 and not self.subscribed.done():
+                    self.subscribed.set_result(None)
+            case [b"message", self._canary, nonce] if (echo := self._echoes.get(nonce)) and not echo.done():
+                echo.set_result(None)

@@ -122,6 +122,7 @@ class _Wire(asyncio.Protocol):
         self.ended = False
         self._reader = hiredis.Reader()
         self._questions: deque[_Question] = deque()
+        self._outgoing: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -129,13 +130,21 @@ class _Wire(asyncio.Protocol):
     async def ask(self, commands: Sequence[Command], timeout_sec: float) -> list[Any]:
         question = _Question(len(commands), [], asyncio.get_running_loop().create_future())
         self._questions.append(question)
-        self._transport.write(pack(commands))
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._outgoing.append(pack(commands))
         # asyncio.wait looks at the answer after the time is up: one that waited in the socket while this process was
         # stopped counts.
         await asyncio.wait({question.done}, timeout=timeout_sec)
         if not question.done.done():
             self.end(TimeoutError("no answer in time"))
         return question.done.result()
+
+    def _send(self) -> None:
+        """Send what was asked in this turn of the loop: one wake-up of the server, and one of this process."""
+        if not self.ended:
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)

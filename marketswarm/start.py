@@ -18,4 +18,6 @@ def _run(service: str) -> None:
     environment = settings.load()
     work = services.load(service)
     log.configure(environment.log_level, environment.journal_stream, identifier=names.journal_identifier(service))
-    asyncio.run(daemon.run(service, work, environment))
+    loop_factory = daemon.exact_loop if service in (names.HEALER, names.SENTINEL) else None
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(daemon.run(service, work, environment))

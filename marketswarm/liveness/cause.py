@@ -7,7 +7,7 @@ class Cause(StrEnum):
     """The ``reason`` that a miss carries."""
 
     STOPPED = "stopped"
-    """It said goodbye: somebody stopped it."""
+    """It said goodbye, and nobody starts it again: somebody stopped it."""
     CRASHED = "crashed"
     """Its process is gone, and nobody starts it again."""
     RESTARTING = "restarting"
@@ -28,8 +28,10 @@ class Process(Enum):
 
 def cause(process: Process, *, goodbye: bool, connected: bool, unit_active: bool) -> Cause:
     """Say why, from its last words, its process, its connections to the bus, and its unit."""
+    if process is Process.GONE and unit_active:
+        return Cause.RESTARTING
     if goodbye:
         return Cause.STOPPED
     if process is Process.GONE:
-        return Cause.RESTARTING if unit_active else Cause.CRASHED
+        return Cause.CRASHED
     return Cause.WEDGED if connected else Cause.UNKNOWN

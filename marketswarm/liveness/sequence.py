@@ -42,7 +42,7 @@ _NOTHING = Tally()
 class Numbers:
     """All that is kept of the numbers of one service."""
 
-    mark: int
+    count: int
     boot: int
     pid: int
     goodbye: bool
@@ -63,13 +63,14 @@ class _Rival:
 class Sequence:
     """The last number of each service's beats, and what was odd about them.
 
-    ``marks`` holds, for each row, the process and the number of its beat in one number: a beat that comes in its turn
-    is one more than the last.
+    A beat whose number is one more than the last needs no second look: ``counts`` is all that it touches. Another
+    process begins at 1 again; should its first beats be lost, and the next one fit, its next oddity tells.
     """
 
     def __init__(self, size: int, host: str) -> None:
         """Have ``size`` rows; ``host`` is the watcher's own."""
-        self.marks = array("q", [0]) * size
+        self.counts = array("q", [-1]) * size
+        """The number of the last beat, by row; -1 where there was none."""
         self.news: list[tuple[int, Event]] = []
         """What happened since somebody looked, by row."""
         self._tallies: dict[int, Tally] = {}
@@ -84,22 +85,21 @@ class Sequence:
 
     def counted(self, row: int) -> bool:
         """Whether a beat of this service was ever numbered."""
-        return bool(self.marks[row])
+        return self.counts[row] >= 0
 
     def knows(self, row: int, beat: Heartbeat) -> bool:
         """Whether this beat, or a later one of the same process, was heard; False where nothing says which process."""
-        boot = hash(beat.boot) >> 1
-        return bool(beat.boot) and boot == self._boots[row] and beat.i <= self.marks[row] - boot
+        return bool(beat.boot) and hash(beat.boot) == self._boots[row] and beat.i <= self.counts[row]
 
     def odd(self, row: int, beat: Heartbeat, now: float, *, alive: bool) -> None:
         """Take in a beat that is not simply the next one."""
-        boot = hash(beat.boot) >> 1
-        known, count = self._boots[row], self.marks[row] - self._boots[row]
+        boot = hash(beat.boot)
+        known, count = self._boots[row], self.counts[row]
         first = not self.counted(row)
         self._note(row, beat)
         if not first and beat.boot and boot == known and beat.i <= count:
             return  # it came late, or twice
-        self.marks[row], self._boots[row] = boot + beat.i, boot
+        self.counts[row], self._boots[row] = beat.i, boot
         if first:
             return
         if boot != known or beat.i == 1 < count:
@@ -130,11 +130,11 @@ class Sequence:
 
     def known(self, row: int) -> "Numbers":
         """What another one can go on with."""
-        return Numbers(self.marks[row], self._boots[row], self._pids[row], row in self.goodbyes, self.tally(row))
+        return Numbers(self.counts[row], self._boots[row], self._pids[row], row in self.goodbyes, self.tally(row))
 
     def inherit(self, row: int, known: "Numbers") -> None:
         """Go on with what was known."""
-        self.marks[row], self._boots[row], self._pids[row] = known.mark, known.boot, known.pid
+        self.counts[row], self._boots[row], self._pids[row] = known.count, known.boot, known.pid
         if known.goodbye:
             self.goodbyes.add(row)
         self.recall(row, known.tally)

@@ -12,23 +12,21 @@ _SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """How many services of a bus are silent: those among the ones that were looked at, out of all that are watched."""
+    """The services of a bus that are silent for longer than a healthy one ever is, of those that are not missed yet."""
 
-    silent: int
-    looked_at: int
+    rows: tuple[int, ...]
     watched: int
-    named: tuple[str, ...]
-    """The first of the silent ones."""
+    """How many are not missed yet, the silent ones among them."""
 
     @property
     def of_most(self) -> bool:
         """Whether it is most of the bus's services, and not just one or two."""
-        return self.count >= LEAST and self.silent > self.looked_at * _SHARE
+        return of_most(len(self.rows), self.watched)
 
-    @property
-    def count(self) -> int:
-        """How many are silent; an estimate where only a part was looked at."""
-        return round(self.silent * self.watched / self.looked_at) if self.looked_at else 0
+
+def of_most(silent: int, watched: int) -> bool:
+    """Whether so many of so many are most of them, and not just one or two."""
+    return silent >= LEAST and silent > watched * _SHARE
 
 
 @dataclass(slots=True)

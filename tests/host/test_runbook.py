@@ -11,7 +11,7 @@ from host.conftest import Boot, Figure
 from host.images import ROOT
 from host.layout import BOOTSTRAP, BUSES, TARGET, TIMEOUT_SEC, UNITS, document, pids, unit
 from host.machine import MARKET, SYSTEM, Machine, eventually, seconds
-from testkit import SERVICES
+from testkit import SERVICES, WORKERS
 
 RESEED = "marketswarm-reseed.service"
 TRUTH = "/etc/marketswarm/truth.json"
@@ -24,6 +24,7 @@ def test_a_stopped_service_is_missed_and_its_start_is_told(swarm: Machine) -> No
     swarm.systemctl("start", unit("rss_agg"))
     swarm.alerted("rss_agg", "heartbeat_miss", "heartbeat_ok", within_sec=5)
     assert TIMEOUT_SEC <= swarm.alerts()[0]["late_sec"] < TIMEOUT_SEC + 1
+    assert swarm.alerts()[0]["reason"] == "stopped"
     assert swarm.show(unit("rss_agg"), "Result") == ("success",)
 
 
@@ -37,6 +38,29 @@ def test_a_killed_service_is_back_by_itself(swarm: Machine) -> None:
     assert all(pid != before[service] for service, pid in pids(swarm).items())
     time.sleep(TIMEOUT_SEC)
     assert swarm.alert_types() == []
+
+
+def test_a_service_that_does_not_come_up_again_is_told_from_one_that_was_stopped(swarm: Machine) -> None:
+    """Its process is gone, and systemd has started another one, which waits for a truth that there is not."""
+    swarm.run("sh", "-euc", "echo TRUTH_REDIS_KEY=nowhere > /etc/marketswarm/mesh.env")
+    swarm.systemctl("kill", "--signal=KILL", unit("mesh"))
+    swarm.alerted("mesh", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
+    assert swarm.alerts()[0]["reason"] == "restarting"
+
+
+def test_workers_that_stop_together_are_one_message(swarm: Machine) -> None:
+    """The journal has one line for four, and one when they are back; each has a record of its own."""
+    swarm.systemctl("stop", *map(unit, WORKERS))
+    for service in WORKERS:
+        swarm.alerted(service, "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
+    swarm.systemctl("start", *map(unit, WORKERS))
+    for service in WORKERS:
+        swarm.alerted(service, "heartbeat_miss", "heartbeat_ok", within_sec=5)
+    swarm.alerted("system-redis", "mass_miss", "mass_ok", within_sec=5)
+    assert {alert.get("reason") for alert in swarm.alerts() if alert["type"] == "heartbeat_miss"} == {"stopped"}
+    told = swarm.journal(unit("healer"))
+    assert (told.count("mass_miss system-redis: 4 of 5"), told.count("mass_ok")) == (1, 1)
+    assert told.count("heartbeat_miss") == told.count("heartbeat_ok") == 0
 
 
 def test_what_was_stopped_stays_stopped(swarm: Machine) -> None:

@@ -54,7 +54,9 @@ def test_a_wedged_worker_stops_beating_and_is_missed_while_it_lives(hooked: Mach
     for service in WORKERS:
         hooked.alerted(service, "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
     assert pids(hooked) == before
-    late = [alert["late_sec"] for alert in hooked.alerts()]
+    misses = [alert for alert in hooked.alerts() if alert["type"] == "heartbeat_miss"]
+    assert [miss["reason"] for miss in misses] == ["wedged"] * len(WORKERS)
+    late = [miss["late_sec"] for miss in misses]
     figure(f"wedged by {how}: reported {min(late):.2f} to {max(late):.2f} s after the last beat, timeout {TIMEOUT_SEC}")
 
 

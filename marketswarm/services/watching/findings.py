@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from marketswarm.liveness import Event, Known, Silence, State, Tally, Terms, Transition
+from marketswarm.liveness import Event, Known, State, Tally, Terms, Transition
 
 
 class Target(NamedTuple):
@@ -30,8 +30,8 @@ class Verdicts(Protocol):
     def turned(self, finding: Finding) -> None:
         """Take in that a service went dark, or is heard."""
 
-    def storm(self, bus: str, group: str, silence: Silence) -> None:
-        """Take in that most of a bus's services go dark at once; each is told of as well."""
+    def storm(self, bus: str, group: str, silent: list[str], watched: int) -> None:
+        """Take in that most of a bus's services, these of so many, go dark at once; each is told of as well."""
 
     def storm_over(self, bus: str, group: str, returned: int, still: list[str]) -> None:
         """Take in that those of them who come back are back."""

@@ -45,7 +45,8 @@ class Groups:
     def begin(self, silence: Silence, now: float, wall: float) -> None:
         """Make one matter of most of the bus's services going dark."""
         self._storm = Storm(f"{self._bus}@{int(wall)}", now, self._settle_sec)
-        self._verdicts.storm(self._bus, self._storm.name, silence)
+        silent = [self._detector.services[row] for row in silence.rows]
+        self._verdicts.storm(self._bus, self._storm.name, silent, silence.watched)
 
     def of_miss(self, miss: Transition, now: float) -> str:
         """Name the group of one that goes dark; empty where it stands for itself."""

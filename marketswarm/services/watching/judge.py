@@ -211,21 +211,18 @@ class Judge:
             for row in suspects:
                 self.detector.postpone(row, now + RETRY_SEC)
             return
-        if self._most_are_silent(now):
+        silence = None if self._groups.storming(now) else self.detector.silence(now)
+        if silence:
             # Before so many are convicted, the bus is asked about all of them, not just about those who are due.
-            await self._ask(self.detector.overdue(now))
+            await self._ask(silence.rows)
             now = self._clock.monotonic()
-        silence = self.detector.silence(now) if self._most_are_silent(now) else None
+            silence = self.detector.silence(now)
         missed = [found for row in suspects if (found := self.detector.convict(row, now))]
         if missed and silence:
             self._groups.begin(silence, now, self._clock.wall())
         for miss in missed:
             reason = self._causes.of(miss.row, causes)
             self._tell(Finding(miss, reason, self._groups.of_miss(miss, now)))
-
-    def _most_are_silent(self, now: float) -> bool:
-        """Whether this is most of the bus's services going dark at once, and not told of yet."""
-        return not self._groups.storming(now) and self.detector.silence(now).of_most
 
     async def _ask(self, rows: Iterable[int]) -> bool:
         """Take in what the leases say; False where the bus does not tell."""

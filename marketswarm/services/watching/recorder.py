@@ -44,12 +44,12 @@ class Recorder:
         self._channel = channel
         self._waiting: list[_Verdict] = before.waiting if before else []
         self._missed: dict[str, bytes] = dict(before.missed) if before else {}
-        self._known: set[str] = set()
-        self._missing: dict[str, bytes] = {}
+        self._notes_of: dict[str, bytes] = dict(before.notes) if before else {}
         self._records: dict[str, bytes] = {}
         """Those that say more than that a service beats."""
         self._unkept: dict[str, bytes] = {}
         self._news = asyncio.Event()
+        self._notes = asyncio.Event()
         self._refusal = ""
 
     @property
@@ -62,9 +62,10 @@ class Recorder:
         """The alert on each service that is dark, stored or not."""
         return self._missed
 
-    def recall(self, health: Mapping[str, bytes]) -> None:
-        """Take over what the bus holds already: a first beat that says the same is not noted again."""
-        self._known = set(health)
+    @property
+    def notes(self) -> Mapping[str, bytes]:
+        """The verdicts that nobody is told, and that are not stored yet."""
+        return self._notes_of
 
     def announce(self, alert: Alert) -> None:
         """Store and publish an alert, and log it, where people are not told of its group instead."""
@@ -78,10 +79,10 @@ class Recorder:
         self._put(_Verdict(Entry(event, service), published=False))
 
     def note(self, alert: Alert) -> None:
-        """Store a verdict as a service's health and tell nobody, where there was none before."""
-        if service_of(alert) in self._known:
-            return
-        self._put(_Verdict(Entry(encode(alert), service_of(alert), log=False, publish=False), published=True))
+        """Store a verdict as a service's health where there is none, and tell nobody."""
+        if service := service_of(alert):
+            self._notes_of[service] = encode(alert)
+            self._notes.set()
 
     def keep(self, service: str, record: ServiceRecord) -> None:
         """Store what is known of a service for the process after this one, and for ``marketswarm status``."""
@@ -90,7 +91,7 @@ class Recorder:
             self._records[service] = self._unkept[service]
         else:
             self._records.pop(service, None)
-        self._news.set()
+        self._notes.set()
 
     def repeat(self, others: Iterable[Alert]) -> None:
         """Store once more what a bus that was away should hold: it may have come back empty.
@@ -99,33 +100,44 @@ class Recorder:
         """
         for service, event in self._missed.items():
             self._waiting.append(_Verdict(Entry(event, service, log=False, publish=False), published=True))
-        self._missing = {svc: encode(alert) for alert in others if (svc := service_of(alert))}
+        for alert in others:
+            self.note(alert)
         self._unkept = {**self._records, **self._unkept}
         self._news.set()
+        self._notes.set()
 
     async def run(self) -> None:
-        """Store and publish what waits, for ever."""
+        """Store and publish what waits, for ever; what nobody waits for does not hold up a verdict."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_verdicts())
+            group.create_task(self._run_notes())
+
+    async def _run_verdicts(self) -> None:
         backoff = Backoff(random.random, cap_sec=RETRY_CAP_SEC)
         while True:
             self._news.clear()
             await self._store()
             await self._publish()
             self._waiting = [verdict for verdict in self._waiting if not (verdict.stored and verdict.published)]
-            await self._keep_records()
-            if self._waiting or self._unkept or self._missing:
-                await self._news_within(backoff.next_sec())
+            if self._waiting:
+                await _within(self._news, backoff.next_sec())
             else:
                 backoff.reset()
                 await self._news.wait()
 
+    async def _run_notes(self) -> None:
+        backoff = Backoff(random.random, cap_sec=RETRY_CAP_SEC)
+        while True:
+            self._notes.clear()
+            if await self._kept():
+                backoff.reset()
+                await self._notes.wait()
+            else:
+                await asyncio.sleep(backoff.next_sec())
+
     def _put(self, verdict: _Verdict) -> None:
         self._waiting.append(verdict)
         self._news.set()
-
-    async def _news_within(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
 
     async def _store(self) -> None:
         """Store in order, up to the first failure."""
@@ -158,17 +170,19 @@ class Recorder:
             verdict.stored = True
             verdict.published = verdict.published or channel is not None
 
-    async def _keep_records(self) -> None:
-        """Store what programs read besides alerts; what does not succeed is tried again."""
+    async def _kept(self) -> bool:
+        """Store what programs read besides alerts, and say whether that succeeded; what did not is kept."""
         unkept, self._unkept = self._unkept, {}
-        missing, self._missing = self._missing, {}
+        missing, self._notes_of = self._notes_of, {}
         try:
             await self._log_bus.keep_records(unkept)
             await self._log_bus.fill_health({svc: event for svc, event in missing.items() if svc not in self._missed})
         except (BusUnreachableError, BusRefusedError) as error:
             _log.debug("records not kept: %s", error)
             self._unkept = unkept | self._unkept
-            self._missing = missing | self._missing
+            self._notes_of = missing | self._notes_of
+            return False
+        return True
 
     async def _publish(self) -> None:
         """Publish what is stored, and what the bus refuses to: without memory or disk it still delivers messages."""
@@ -188,6 +202,12 @@ class Recorder:
         if str(error) != self._refusal:
             self._refusal = str(error)
             _log.error("alerts are published but cannot be stored: %s", error)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _whole(step: Coroutine[Any, Any, None]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from marketswarm import names
 from marketswarm.clock import Clock
-from marketswarm.liveness import Event, Silence, State, Tally, Terms
+from marketswarm.liveness import Event, State, Tally, Terms
 from marketswarm.messages import (
     Alert,
     BusLost,
@@ -52,6 +52,7 @@ class Announcer:
         self._clock = clock
         self._alert_on = alert_on
         self._store_again = False
+        self._first = 0
 
     def turned(self, finding: Finding) -> None:
         """Announce a miss and its end; the first beat after a start is noted, where it changes what is known."""
@@ -61,7 +62,9 @@ class Announcer:
         elif turn.old is State.MISSED:
             self._recorder.announce(self._words.ok(finding, self._now()))
         else:
-            _log.info("%s: first beat heard", turn.service)
+            self._first += 1
+            if self._first <= _NAMED:
+                _log.info("%s: first beat heard", turn.service)
             self._recorder.note(self._words.ok(finding, self._now()))
 
     def record(self, service: str, state: State, tally: Tally, *, flapping: bool) -> None:
@@ -69,10 +72,10 @@ class Announcer:
         counts = (tally.lost_beats, tally.restarts, tally.duplicates)
         self._recorder.keep(service, ServiceRecord(state.name.lower(), *counts, flapping))
 
-    def storm(self, bus: str, group: str, silence: Silence) -> None:
+    def storm(self, bus: str, group: str, silent: list[str], watched: int) -> None:
         """Announce that most of a bus's services went dark."""
-        named = silence.named[:_NAMED]
-        self._recorder.announce(MassMiss(bus, silence.count, silence.watched, named, group, self._now()))
+        named = tuple(silent[:_NAMED])
+        self._recorder.announce(MassMiss(bus, len(silent), watched, named, group, self._now()))
 
     def storm_over(self, bus: str, group: str, returned: int, still: list[str]) -> None:
         """Announce that those who come back are back."""
@@ -117,8 +120,11 @@ class Announcer:
         """Remember to store again what the bus should hold."""
         self._store_again = self._store_again or bus == names.SYSTEM_BUS
 
-    def store_again(self, alive: Iterable[tuple[str, float]]) -> None:
-        """Do so, if a bus has come back since the last time; ``alive`` tells who beats, and how long ago."""
+    def turn(self, alive: Iterable[tuple[str, float]]) -> None:
+        """Do what has come together since the last turn; ``alive`` tells who beats, and how many seconds ago."""
+        if self._first > _NAMED:
+            _log.info("first beats of %d more services heard", self._first - _NAMED)
+        self._first = 0
         if self._store_again:
             self._store_again = False
             self._recorder.repeat(self._words.well(service, age_sec, self._now()) for service, age_sec in alive)

@@ -101,7 +101,7 @@ async def _turn(daemon: Daemon, judges: list[Judge], announcer: Announcer, drift
             daemon.status(line)
         for judge in judges:
             judge.report(announcer)
-        announcer.store_again(found for judge in judges for found in judge.detector.alive(daemon.clock.monotonic()))
+        announcer.turn(found for judge in judges for found in judge.detector.alive(daemon.clock.monotonic()))
         if drift and daemon.follower:
             daemon.follower.judge(drift, wrong=announcer.truth_drift, right=announcer.truth_back)
         daemon.progress.mark()
@@ -119,7 +119,6 @@ async def _recall(daemon: Daemon, services: list[str], recorder: Recorder) -> Re
             daemon.progress.mark()
             await asyncio.sleep(backoff.next_sec())
             continue
-        recorder.recall(stored)
         alerts = {svc: decode_alert(raw) for svc, raw in {**stored, **recorder.missed}.items()}
         known = {service: record for service, raw in records.items() if (record := decode_record(raw))}
         return Recalled(
