@@ -10,6 +10,9 @@ from marketswarm.messages import Heartbeat
 _TURNS = 3
 """The last words of a process that was replaced may come late; only two that go on take turns so often."""
 
+_NONE = -2
+_CLOSE = -3
+"""No beat's number is one more than these."""
 _MAX_PID = 1 << 22
 """proc_pid_max(5)"""
 
@@ -64,13 +67,14 @@ class Sequence:
     """The last number of each service's beats, and what was odd about them.
 
     A beat whose number is one more than the last needs no second look: ``counts`` is all that it touches. Another
-    process begins at 1 again; should its first beats be lost, and the next one fit, its next oddity tells.
+    process begins at 1 again; should its numbers fit all the same, as those of two that were started together do, some
+    come twice, and then every beat of that service is looked at.
     """
 
     def __init__(self, size: int, host: str) -> None:
         """Have ``size`` rows; ``host`` is the watcher's own."""
-        self.counts = array("q", [-1]) * size
-        """The number of the last beat, by row; -1 where there was none."""
+        self.counts = array("q", [_NONE]) * size
+        """The number of the last beat, by row; _NONE where there was none, _CLOSE where each is looked at."""
         self.news: list[tuple[int, Event]] = []
         """What happened since somebody looked, by row."""
         self._tallies: dict[int, Tally] = {}
@@ -82,24 +86,31 @@ class Sequence:
         self._boots = array("q", [0]) * size
         self._pids = array("i", [0]) * size
         self._rivals: dict[int, _Rival] = {}
+        self._close: dict[int, int] = {}
+        """The number of the last beat of those of whom each is looked at."""
 
     def counted(self, row: int) -> bool:
         """Whether a beat of this service was ever numbered."""
-        return self.counts[row] >= 0
+        return self.counts[row] != _NONE
 
     def knows(self, row: int, beat: Heartbeat) -> bool:
         """Whether this beat, or a later one of the same process, was heard; False where nothing says which process."""
-        return bool(beat.boot) and hash(beat.boot) == self._boots[row] and beat.i <= self.counts[row]
+        return bool(beat.boot) and hash(beat.boot) == self._boots[row] and beat.i <= self._last(row)
 
     def odd(self, row: int, beat: Heartbeat, now: float, *, alive: bool) -> None:
         """Take in a beat that is not simply the next one."""
         boot = hash(beat.boot)
-        known, count = self._boots[row], self.counts[row]
+        known, count = self._boots[row], self._last(row)
         first = not self.counted(row)
         self._note(row, beat)
         if not first and beat.boot and boot == known and beat.i <= count:
-            return  # it came late, or twice
-        self.counts[row], self._boots[row] = beat.i, boot
+            self._close[row], self.counts[row] = count, _CLOSE  # it came late, or twice, or another's fitted
+            return
+        self._boots[row] = boot
+        if row in self._close:
+            self._close[row] = beat.i
+        else:
+            self.counts[row] = beat.i
         if first:
             return
         if boot != known or beat.i == 1 < count:
@@ -113,7 +124,10 @@ class Sequence:
         ``patience_sec`` says for how long the other one has to be silent.
         """
         calm = [row for row, rival in self._rivals.items() if now - rival.at > patience_sec(row)]
-        return [row for row in calm if self._rivals.pop(row).turns >= _TURNS]
+        over = [row for row in calm if self._rivals.pop(row).turns >= _TURNS]
+        for row in self._close.keys() - self._rivals.keys():
+            self.counts[row] = self._close.pop(row)
+        return over
 
     def pid(self, row: int) -> int | None:
         """The process that beats, where it runs on the watcher's host and says so."""
@@ -130,7 +144,7 @@ class Sequence:
 
     def known(self, row: int) -> "Numbers":
         """What another one can go on with."""
-        return Numbers(self.counts[row], self._boots[row], self._pids[row], row in self.goodbyes, self.tally(row))
+        return Numbers(self._last(row), self._boots[row], self._pids[row], row in self.goodbyes, self.tally(row))
 
     def inherit(self, row: int, known: "Numbers") -> None:
         """Go on with what was known."""
@@ -154,6 +168,10 @@ class Sequence:
             if alive:
                 self.news.append((row, Event.RESTARTED))
         self._rivals[row] = former
+
+    def _last(self, row: int) -> int:
+        """The number of the last beat; less than any where there was none."""
+        return self._close.get(row, self.counts[row])
 
     def _count(self, row: int) -> Tally:
         self.changed.add(row)

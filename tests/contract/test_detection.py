@@ -165,9 +165,9 @@ def test_most_of_a_bus_going_dark_is_one_message(swarm: Swarm) -> None:
     """Each has its own record; the log of healer and `marketswarm alerts` have one line, and one when they are back."""
     sections = {name: {"heartbeat": {"interval_sec": INTERVAL_SEC}} for name in CROWD}
     swarm.seed(watching(*CROWD, "mesh", **sections))
-    healer = swarm.start("healer").ready()
     swarm.start("mesh").ready()
     with crowd(swarm):
+        healer = swarm.start("healer").ready()
         for service in (*CROWD, "mesh"):
             swarm.until(service, "heartbeat_ok")
     for service in CROWD:
