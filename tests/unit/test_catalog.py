@@ -12,10 +12,16 @@ from marketswarm.messages import (
     Alert,
     BusLost,
     BusOk,
+    DuplicateInstance,
+    Flapping,
     HealerMiss,
     HealerOk,
     HeartbeatMiss,
     HeartbeatOk,
+    MassMiss,
+    MassOk,
+    ServiceRestarted,
+    Stable,
     TruthDrift,
     UnitFailed,
     kind,
@@ -23,14 +29,20 @@ from marketswarm.messages import (
 
 CATALOG = Path(__file__).parents[2] / "systemd/marketswarm.catalog"
 EXAMPLES: tuple[Alert, ...] = (
-    HeartbeatMiss("rss_agg", 31.2, 30.0, 1),
+    HeartbeatMiss("rss_agg", 31.2, 30.0, 1, reason="restarting"),
     HeartbeatOk("rss_agg", 0.1, 1),
-    HealerMiss("healer", 31.0, 30.0, 1),
+    HealerMiss("healer", 31.0, 30.0, 1, reason="restarting"),
     HealerOk("healer", 1),
     BusLost("market-redis", "silent", 1),
     BusOk("market-redis", 1.5, 1),
     TruthDrift("system-redis", "no truth", 1),
     UnitFailed("marketswarm@mesh.service", "78", 1),
+    MassMiss("market-redis", 120, 200, ("mesh", "rss_agg"), "market-redis@1762433458", 1),
+    MassOk("market-redis", 118, 2, ("mesh", "rss_agg"), "market-redis@1762433458", 1),
+    Flapping("rss_agg", 4, 600.0, 1),
+    Stable("rss_agg", "down", 1),
+    ServiceRestarted("rss_agg", 2, 1),
+    DuplicateInstance("rss_agg", 1),
 )
 WIDTH = 80 - len("░░ ")
 """Of a terminal, less the mark that journalctl puts before each line."""

@@ -15,6 +15,7 @@ from marketswarm.truth import Loaded, Truth, digest
 
 Answer = StoredTruth | Exception | None
 GONE = BusUnreachableError("gone")
+AT_ONCE_SEC = 2.0**-30
 
 
 def stored(mark: str) -> StoredTruth:
@@ -62,13 +63,17 @@ class FakeClock:
         """Seconds."""
         return self.now
 
+    def suspended(self) -> float:
+        """Never."""
+        return 0.0
+
 
 def follower(
     system: Sequence[Answer], market: Sequence[Answer], check: Callable[[Truth], None] = lambda _: None
 ) -> Follower:
     """Make a follower that looks as fast as it can."""
     buses = cast("Any", [FakeBus("system-redis", system), FakeBus("market-redis", market)])
-    return Follower(buses, "truth:doc", FakeClock(), check=check, poll_sec=0)
+    return Follower(buses, "truth:doc", FakeClock(), check=check, poll_sec=AT_ONCE_SEC)
 
 
 def follow(subject: Follower, looks: int = 50) -> list[str]:

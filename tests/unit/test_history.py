@@ -14,8 +14,18 @@ from hypothesis import strategies as st
 
 from marketswarm import history
 from marketswarm.errors import BusRefusedError, BusUnreachableError
-from marketswarm.history import Entry, parse_since, render
-from marketswarm.messages import BusLost, HealerOk, HeartbeatMiss, HeartbeatOk, encode
+from marketswarm.history import Entry, in_a_group, parse_since, render
+from marketswarm.messages import (
+    BusLost,
+    Flapping,
+    HealerOk,
+    HeartbeatMiss,
+    HeartbeatOk,
+    MassMiss,
+    MassOk,
+    Stable,
+    encode,
+)
 from marketswarm.pacing import Backoff
 from marketswarm.settings import Settings
 from marketswarm.term import plain
@@ -122,11 +132,33 @@ def test_an_old_alert_has_its_date(age_sec: float, stamp: str) -> None:
         (encode(HeartbeatMiss("a", 1, 1, 1)), "bold red"),
         (encode(BusLost("system-redis", "silent", 1)), "bold red"),
         (encode(HeartbeatOk("a", 1, 1)), "green"),
+        (encode(MassMiss("system-redis", 3, 4, ("a", "b", "c"), "g", 1)), "bold red"),
+        (encode(MassOk("system-redis", 3, 0, (), "g", 1)), "green"),
+        (encode(Flapping("a", 4, 600.0, 1)), "bold red"),
+        (encode(Stable("a", "up", 1)), "green"),
     ],
 )
 def test_bad_news_is_red(raw: bytes, style: str) -> None:
     """And good news green, for a terminal that has colours."""
     assert f"  [{style}:" in render(entry(raw), lambda text, style: f"[{style}:{text}]")
+
+
+@pytest.mark.parametrize(
+    ("raw", "grouped"),
+    [
+        (encode(HeartbeatMiss("a", 1, 1, 1)), False),
+        (encode(HeartbeatMiss("a", 1, 1, 1, group="g")), True),
+        (encode(HeartbeatOk("a", 1, 1, group="flapping")), True),
+        (encode(HealerOk("healer", 1, group="flapping")), True),
+        (encode(MassMiss("system-redis", 3, 4, ("a",), "g", 1)), False),
+        (encode(MassOk("system-redis", 3, 0, (), "g", 1)), False),
+        (b'{"type":"later","group":"g"}', False),
+        (b"junk", False),
+    ],
+)
+def test_what_people_are_told_of_as_one_is_not_shown_one_by_one(raw: bytes, *, grouped: bool) -> None:
+    """The group itself is shown, and so is what nobody knows."""
+    assert in_a_group(entry(raw)) is grouped
 
 
 @pytest.mark.parametrize(
@@ -192,7 +224,7 @@ ENTRIES = [(f"{ms}-{seq}", b"") for ms, seq in ((998, 0), (999, 0), (1000, 0), (
 
 def read(monkeypatch: pytest.MonkeyPatch, bus: FakeBus, count: int = 100, **options: Any) -> list[str]:
     """Read up to ``count`` entries from a bus, and return their ids."""
-    monkeypatch.setattr(history, "Bus", lambda *_, **__: bus)
+    monkeypatch.setattr(history, "InspectedBus", lambda *_, **__: bus)
     monkeypatch.setattr(history, "Backoff", lambda chance: Backoff(chance, cap_sec=1e-6))
 
     async def collect() -> list[str]:

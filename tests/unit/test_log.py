@@ -17,10 +17,16 @@ from marketswarm.messages import (
     Alert,
     BusLost,
     BusOk,
+    DuplicateInstance,
+    Flapping,
     HealerMiss,
     HealerOk,
     HeartbeatMiss,
     HeartbeatOk,
+    MassMiss,
+    MassOk,
+    ServiceRestarted,
+    Stable,
     TruthDrift,
     UnitFailed,
 )
@@ -156,6 +162,8 @@ def test_an_alert_is_one_entry_with_all_that_it_says(stream: TextIO, journald: s
         "MARKETSWARM_LATE_SEC": "31.25",
         "MARKETSWARM_TIMEOUT_SEC": "30.0",
         "MARKETSWARM_TS": "1762433458",
+        "MARKETSWARM_REASON": "",
+        "MARKETSWARM_GROUP": "",
     }
     assert written(stream) == []
 
@@ -171,6 +179,12 @@ def test_an_alert_is_one_entry_with_all_that_it_says(stream: TextIO, journald: s
         (BusOk("market-redis", 1.5, 1), "5", "MARKETSWARM_BUS=market-redis"),
         (TruthDrift("system-redis", "no truth", 1), "3", "MARKETSWARM_BUS=system-redis"),
         (UnitFailed("marketswarm@mesh.service", "78", 1), "3", "MARKETSWARM_UNIT=marketswarm@mesh.service"),
+        (MassMiss("market-redis", 3, 4, ("a", "b", "c"), "g", 1), "3", "MARKETSWARM_BUS=market-redis"),
+        (MassOk("market-redis", 3, 0, (), "g", 1), "5", "MARKETSWARM_BUS=market-redis"),
+        (Flapping("mesh", 4, 600.0, 1), "3", "MARKETSWARM_SERVICE=mesh"),
+        (Stable("mesh", "up", 1), "5", "MARKETSWARM_SERVICE=mesh"),
+        (ServiceRestarted("mesh", 2, 1), "3", "MARKETSWARM_SERVICE=mesh"),
+        (DuplicateInstance("mesh", 1), "3", "MARKETSWARM_SERVICE=mesh"),
     ],
 )
 def test_trouble_is_an_error_and_its_end_a_notice(

@@ -11,17 +11,26 @@ from marketswarm.messages import (
     Alert,
     BusLost,
     BusOk,
+    DuplicateInstance,
+    Flapping,
     HealerMiss,
     HealerOk,
     Heartbeat,
     HeartbeatMiss,
     HeartbeatOk,
     Malformed,
+    MassMiss,
+    MassOk,
+    ServiceRecord,
+    ServiceRestarted,
+    Stable,
     TruthDrift,
     UnitFailed,
     decode_alert,
     decode_heartbeat,
+    decode_record,
     encode,
+    group_of,
     kind,
     sentence,
     service_of,
@@ -70,7 +79,38 @@ ALERTS: list[tuple[Alert, bytes, str]] = [
         b'{"type":"unit_failed","unit":"marketswarm-bootstrap.service","reason":"exit status 65","ts":1762434400}',
         "unit_failed marketswarm-bootstrap.service: exit status 65",
     ),
+    (
+        MassMiss("market-redis", 12, 20, ("mesh", "rss_agg"), "m@1", 1),
+        b'{"type":"mass_miss","bus":"market-redis","silent":12,"watched":20,"services":["mesh","rss_agg"],"group":"m@1","ts":1}',
+        "mass_miss market-redis: 12 of 20 services are silent: mesh, rss_agg, ...",
+    ),
+    (
+        MassOk("market-redis", 11, 1, ("mesh",), "m@1", 2),
+        b'{"type":"mass_ok","bus":"market-redis","returned":11,"still_missed":1,"services":["mesh"],"group":"m@1","ts":2}',
+        "mass_ok market-redis: 11 services beat again; 1 still silent: mesh",
+    ),
+    (
+        Flapping("rss_agg", 4, 600.0, 1762434700),
+        b'{"type":"flapping","svc":"rss_agg","changes":4,"within_sec":600.0,"ts":1762434700}',
+        "flapping rss_agg: went and came 4 times in 600 s; no more of it until it is stable",
+    ),
+    (
+        Stable("rss_agg", "down", 1762434800),
+        b'{"type":"stable","svc":"rss_agg","state":"down","ts":1762434800}',
+        "stable rss_agg: no change for a while; it is down",
+    ),
+    (
+        ServiceRestarted("rss_agg", 2, 1762434900),
+        b'{"type":"service_restarted","svc":"rss_agg","restarts":2,"ts":1762434900}',
+        "service_restarted rss_agg: another process beats, and it was never missed (restart 2)",
+    ),
+    (
+        DuplicateInstance("rss_agg", 1762435000),
+        b'{"type":"duplicate_instance","svc":"rss_agg","ts":1762435000}',
+        "duplicate_instance rss_agg: two processes beat under this name; stop one of them",
+    ),
 ]
+VERDICTS = ("heartbeat_miss", "heartbeat_ok", "healer_miss", "healer_ok")
 
 
 def beat_with(**fields: str) -> bytes:
@@ -86,7 +126,68 @@ def test_alerts_have_the_bytes_of_the_contract(alert: Alert, raw: bytes, line: s
     assert decode_alert(raw) == alert
     assert kind(alert) == json.loads(raw)["type"]
     assert subject(alert) in ("rss_agg", "healer", "market-redis", "marketswarm-bootstrap.service")
-    assert service_of(alert) == json.loads(raw).get("svc")
+    assert service_of(alert) == (json.loads(raw)["svc"] if kind(alert) in VERDICTS else None)
+    assert group_of(alert) == ""
+
+
+def test_every_type_of_alert_has_its_bytes_here() -> None:
+    """As the contract and the journal's ids name them."""
+    assert [kind(alert) for alert, _, _ in ALERTS] == list(names.MESSAGE_IDS)
+
+
+@pytest.mark.parametrize(
+    ("alert", "raw"),
+    [
+        (
+            HeartbeatMiss("rss_agg", 31.2, 30.0, 1, reason="crashed", group="g"),
+            b'{"type":"heartbeat_miss","svc":"rss_agg","late_sec":31.2,"timeout_sec":30.0,"ts":1,"reason":"crashed","group":"g"}',
+        ),
+        (
+            HeartbeatOk("rss_agg", 0.5, 1, group="g"),
+            b'{"type":"heartbeat_ok","svc":"rss_agg","age_sec":0.5,"ts":1,"group":"g"}',
+        ),
+        (
+            HealerMiss("healer", 31.2, 30.0, 1, reason="crashed", group="g"),
+            b'{"type":"healer_miss","svc":"healer","late_sec":31.2,"timeout_sec":30.0,"ts":1,"reason":"crashed","group":"g"}',
+        ),
+        (HealerOk("healer", 1, group="g"), b'{"type":"healer_ok","svc":"healer","ts":1,"group":"g"}'),
+    ],
+)
+def test_why_and_the_group_stand_behind_what_the_contract_has(alert: Alert, raw: bytes) -> None:
+    """Additive fields; where there is nothing to say they are left out."""
+    assert encode(alert) == raw
+    assert decode_alert(raw) == alert
+    assert group_of(alert) == "g"
+
+
+@pytest.mark.parametrize("kind_of_miss", [HeartbeatMiss, HealerMiss])
+@pytest.mark.parametrize(
+    ("late_sec", "reason", "says"),
+    [
+        (31.2, "crashed", "no beat for 31.2 s (timeout 30 s): crashed"),
+        (31.2, "unknown", "no beat for 31.2 s (timeout 30 s)"),
+        (30.0, "", "no beat for 30.0 s (timeout 30 s)"),
+        (22.5, "unknown", "not heard in the 22.5 s since it is watched (warm-up)"),
+    ],
+)
+def test_a_miss_says_why_where_that_is_known(
+    kind_of_miss: type[HeartbeatMiss | HealerMiss], late_sec: float, reason: str, says: str
+) -> None:
+    """Of one that was never heard there is nothing to know."""
+    assert kind_of_miss("a", late_sec, 30.0, 1, reason=reason).says() == says
+
+
+@pytest.mark.parametrize(
+    ("alert", "says"),
+    [
+        (MassMiss("b", 2, 3, ("x", "y"), "g", 1), "2 of 3 services are silent: x, y"),
+        (MassOk("b", 3, 0, (), "g", 1), "3 services beat again"),
+        (MassOk("b", 3, 5, ("x", "y"), "g", 1), "3 services beat again; 5 still silent: x, y, ..."),
+    ],
+)
+def test_of_many_the_first_are_named(alert: MassMiss | MassOk, says: str) -> None:
+    """And where there are more, that is seen."""
+    assert alert.says() == says
 
 
 @pytest.mark.parametrize(("alert", "raw", "line"), ALERTS)
@@ -104,7 +205,7 @@ def test_a_sentence_stays_one_printable_line(alert: Alert) -> None:
 def test_a_heartbeat_has_the_bytes_of_the_contract() -> None:
     """The three fields that everybody sends, in order; then those that are ours."""
     assert encode(Heartbeat("rss_agg", 7, 1762433458.5)) == b'{"svc":"rss_agg","i":7,"ts":1762433458.5}'
-    full = Heartbeat("rss_agg", 7, 1762433458.5, boot="b0", host="h", pid=42, truth="abc")
+    full = Heartbeat("rss_agg", 7, 1762433458.5, boot="b0", host="h", pid=42, truth="abc", bye=True)
     assert list(json.loads(encode(full)).items()) == [
         ("svc", "rss_agg"),
         ("i", 7),
@@ -113,6 +214,7 @@ def test_a_heartbeat_has_the_bytes_of_the_contract() -> None:
         ("host", "h"),
         ("pid", 42),
         ("truth", "abc"),
+        ("bye", True),
     ]
 
 
@@ -128,6 +230,8 @@ def test_a_heartbeat_has_the_bytes_of_the_contract() -> None:
         beat_with(x="[" * 100 + "]" * 100),
         beat_with(x="9" * 400),
         beat_with(host='"grüße-😀"'),
+        beat_with(bye="true"),
+        beat_with(bye="false"),
     ],
 )
 def test_a_beat_is_taken_with_whatever_else_it_says(raw: bytes) -> None:
@@ -182,6 +286,8 @@ def test_a_beat_is_taken_with_whatever_else_it_says(raw: bytes) -> None:
         beat_with(x="NaN"),
         beat_with(pid='"x"'),
         beat_with(host="1"),
+        beat_with(bye="1"),
+        beat_with(bye='"yes"'),
         beat_with(x="[" * 2000 + "]" * 2000),
         b"[" * 4000,
         b'{"x":' * 800,
@@ -216,9 +322,10 @@ def test_length_ends_at_the_limit() -> None:
 
 @given(st.binary() | st.text('{}[]":,.\\ud8-+eE0123456789svcitNa ').map(str.encode))
 def test_no_bytes_raise(raw: bytes) -> None:
-    """Neither as a heartbeat nor as an alert."""
+    """Neither as a heartbeat nor as an alert nor as a record."""
     assert isinstance(decode_heartbeat(raw, "rss_agg"), Heartbeat | Malformed)
     decode_alert(raw)
+    decode_record(raw)
 
 
 @given(
@@ -231,6 +338,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
         host=st.text(max_size=64),
         pid=st.integers(0, 2**22),
         truth=st.text(max_size=64),
+        bye=st.booleans(),
     )
 )
 def test_a_beat_comes_back_as_it_was_sent(beat: Heartbeat) -> None:
@@ -264,3 +372,41 @@ def test_an_alert_is_taken_with_fields_of_a_later_version() -> None:
     """A consumer ignores what it does not know, and where it stands."""
     raw = b'{"downtime_sec":4,"ts":1,"svc":"healer","type":"healer_ok","why":{"a":[1]}}'
     assert decode_alert(raw) == HealerOk("healer", 1)
+
+
+def test_a_record_has_the_bytes_of_the_contract() -> None:
+    """All of its fields, and no type: it is no alert."""
+    record = ServiceRecord("alive", 3, 2, 1, flapping=True)
+    assert encode(record) == b'{"state":"alive","lost_beats":3,"restarts":2,"duplicates":1,"flapping":true}'
+    assert decode_record(encode(record)) == record
+    assert decode_alert(encode(record)) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "more"),
+    [
+        (ServiceRecord("alive"), False),
+        (ServiceRecord("unseen"), False),
+        (ServiceRecord("missed"), True),
+        (ServiceRecord("alive", lost_beats=1), True),
+        (ServiceRecord("alive", restarts=1), True),
+        (ServiceRecord("alive", duplicates=1), True),
+        (ServiceRecord("alive", flapping=True), True),
+    ],
+)
+def test_a_record_says_more_than_that_one_beats(record: ServiceRecord, *, more: bool) -> None:
+    """Of a million that are well nothing has to be kept in memory."""
+    assert record.says_more is more
+
+
+def test_a_record_of_another_version_is_read() -> None:
+    """A field that is missing has its default, one that is not known is left out."""
+    assert decode_record(b'{"state":"missed","colour":"red"}') == ServiceRecord("missed")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"[]", b"null", b'{"state":1}', b'{"state":"alive","lost_beats":"3"}', b"[" * 100_000, b"\xff"]
+)
+def test_what_is_no_record_is_none(raw: bytes) -> None:
+    """Whatever the bytes are."""
+    assert decode_record(raw) is None

@@ -19,6 +19,28 @@ def test_keys_and_channels_are_those_of_the_contract() -> None:
         "healer:alerts:log",
         "event",
     )
+    assert names.RECORDS == "healer:records"
+    assert not names.RECORDS.endswith(names.HEARTBEAT_SUFFIX)
+
+
+def test_the_ids_of_alerts_never_change() -> None:
+    """Searches in journals rely on them."""
+    assert {kind: message_id[:8] for kind, message_id in names.MESSAGE_IDS.items()} == {
+        "heartbeat_miss": "0ac16f08",
+        "heartbeat_ok": "1f354563",
+        "healer_miss": "73388b07",
+        "healer_ok": "f149e2c4",
+        "bus_lost": "ac3fcae5",
+        "bus_ok": "7281382f",
+        "truth_drift": "d5e0c173",
+        "unit_failed": "249b21e1",
+        "mass_miss": "8dbb17f6",
+        "mass_ok": "67613d24",
+        "flapping": "2973ce66",
+        "stable": "91bc6a1a",
+        "service_restarted": "bfe64296",
+        "duplicate_instance": "1ef4fd5c",
+    }
 
 
 def test_the_buses_are_on_loopback_by_number() -> None:

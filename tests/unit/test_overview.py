@@ -13,7 +13,7 @@ from marketswarm import overview
 from marketswarm.address import Address
 from marketswarm.bus import Lease, StoredTruth
 from marketswarm.errors import BadTruthError, BusUnreachableError
-from marketswarm.messages import HealerMiss, HealerOk, Heartbeat, HeartbeatMiss, HeartbeatOk, encode
+from marketswarm.messages import HealerMiss, HealerOk, Heartbeat, HeartbeatMiss, HeartbeatOk, ServiceRecord, encode
 from marketswarm.overview import Overview, Row, Verdict, render
 from marketswarm.settings import Settings
 from marketswarm.term import plain
@@ -53,7 +53,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class FakeBus:
-    """A bus that holds leases, verdicts and a truth, or does not answer."""
+    """A bus that holds leases, verdicts, records and a truth, or does not answer."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,6 +63,7 @@ class FakeBus:
         self.stored: StoredTruth | None = StoredTruth(json.dumps(TRUTH).encode(), "x")
         self.held: dict[str, Lease] = {}
         self.verdicts: dict[str, bytes] = {}
+        self.kept: dict[str, bytes] = {}
 
     async def truth(self, _key: str) -> StoredTruth | None:
         """Give the truth."""
@@ -79,6 +80,11 @@ class FakeBus:
         self.answer()
         return {service: self.verdicts[service] for service in services if service in self.verdicts}
 
+    async def records(self, services: Iterable[str]) -> Mapping[str, bytes]:
+        """Give what is kept of these services."""
+        self.answer()
+        return {service: self.kept[service] for service in services if service in self.kept}
+
     async def close(self) -> None:
         """Note that it was given back."""
         self.open = False
@@ -90,9 +96,9 @@ class FakeBus:
             raise BusUnreachableError(f"{self.name} does not answer")
 
 
-def lease(service: str, *, ttl_ms: int = 25_000, host: str = "h1", i: int = 1) -> Lease:
+def lease(service: str, *, ttl_ms: int = 25_000, host: str = "h1", bye: bool = False) -> Lease:
     """Make a lease that holds a beat of a service."""
-    return Lease(encode(Heartbeat(service, i, NOW, host=host)), ttl_ms)
+    return Lease(encode(Heartbeat(service, 1, NOW, host=host, bye=bye)), ttl_ms)
 
 
 class Swarm:
@@ -155,6 +161,10 @@ def test_all_is_well(swarm: Swarm) -> None:
         ("beat", None, False, "up"),
         ("beat", OK, False, "up"),
         ("beat", MISS, False, "returning"),
+        ("goodbye", None, True, "stopped"),
+        ("goodbye", OK, True, "stopped"),
+        ("goodbye", MISS, True, "DOWN"),  # it beats no more: nothing is about to be reported
+        ("goodbye", OK, False, "stopped"),
         (None, None, True, "unseen"),
         (None, OK, True, "up"),  # it only publishes, and healer hears it
         (None, MISS, True, "DOWN"),
@@ -178,6 +188,7 @@ def test_a_state_is_made_of_lease_verdict_and_watcher(
     """What beats is up; what does not is what the last verdict says, as far as anybody alive watches."""
     leases = {
         "beat": lease("rss_agg"),
+        "goodbye": lease("rss_agg", bye=True),
         "junk": Lease(b"1", 25_000),
         "another's": lease("mesh"),
         "for ever": lease("rss_agg", ttl_ms=-1),
@@ -191,6 +202,61 @@ def test_a_state_is_made_of_lease_verdict_and_watcher(
     if not watched:
         del swarm.system.held["healer"]
     assert swarm.row("rss_agg").state == expected
+
+
+@pytest.mark.parametrize(
+    ("kept", "verdict", "watched", "expected"),
+    [
+        ("alive", None, True, "up"),
+        ("alive", OK, True, "up"),
+        ("alive", OK, False, "unknown"),
+        ("unseen", OK, True, "unseen"),  # the verdict is of healer's life before this one
+        ("unseen", None, True, "unseen"),
+        ("missed", MISS, True, "DOWN"),
+        ("alive", MISS, True, "DOWN"),  # what was told stands until its end is told
+        ("", OK, True, "up"),
+    ],
+)
+def test_of_one_without_a_lease_its_watcher_knows_more_than_the_last_verdict(
+    swarm: Swarm, kept: str, verdict: bytes | None, expected: str, *, watched: bool
+) -> None:
+    """It may only publish; the watcher's record tells whether it was heard since the watcher began."""
+    del swarm.system.held["rss_agg"], swarm.system.verdicts["rss_agg"]
+    swarm.system.kept["rss_agg"] = encode(ServiceRecord(kept))
+    if verdict:
+        swarm.system.verdicts["rss_agg"] = verdict
+    if not watched:
+        del swarm.system.held["healer"]
+    assert swarm.row("rss_agg").state == expected
+
+
+@pytest.mark.parametrize("raw", [b"", b"junk", b"[]", b'{"state":7}', b'{"lost_beats":1}'])
+def test_a_record_that_is_none_hides_nothing(swarm: Swarm, raw: bytes) -> None:
+    """Anybody who may write to the bus may write what it likes."""
+    swarm.system.kept["rss_agg"] = raw
+    row = swarm.row("rss_agg")
+    assert (row.state, row.lost_beats, row.restarts, row.duplicates, row.flapping) == (Verdict.UP, 0, 0, 0, False)
+
+
+def test_what_was_counted_and_why_it_is_down_is_told(swarm: Swarm) -> None:
+    """By what its watcher keeps, and by the alert."""
+    swarm.system.kept["rss_agg"] = encode(ServiceRecord("alive", 3, 2, 1))
+    row = swarm.row("rss_agg")
+    assert (row.lost_beats, row.restarts, row.duplicates, row.reason) == (3, 2, 1, None)
+    del swarm.system.held["rss_agg"]
+    swarm.system.verdicts["rss_agg"] = encode(HeartbeatMiss("rss_agg", 31.2, 30.0, NOW - 60, reason="crashed"))
+    assert swarm.row("rss_agg").reason == "crashed"
+    swarm.system.verdicts["rss_agg"] = encode(HeartbeatMiss("rss_agg", 31.2, 30.0, NOW - 60))
+    assert swarm.row("rss_agg").reason is None
+
+
+def test_one_that_flaps_is_a_warning(swarm: Swarm) -> None:
+    """It may be up just now, and people are told of nothing more until it is stable."""
+    swarm.system.kept["rss_agg"] = encode(ServiceRecord("alive", flapping=True))
+    found = swarm.look()
+    assert [row.service for row in found.rows if row.flapping] == ["rss_agg"]
+    assert found.notes == ("rss_agg goes and comes; no more is told of it until it is stable",)
+    assert found.exit_code == 1
 
 
 @pytest.mark.parametrize(("gone", "state"), [("nobody", "up"), ("sentinel", "unknown")])
@@ -228,6 +294,7 @@ def test_the_exit_code_is_that_of_the_worst(swarm: Swarm, verdicts: dict[str, by
         (Verdict.UP, (), 0),
         (Verdict.UP, ("a note",), 1),
         (Verdict.RETURNING, (), 1),
+        (Verdict.STOPPED, (), 1),
         (Verdict.UNSEEN, (), 1),
         (Verdict.UNKNOWN, (), 1),
         (Verdict.DOWN, (), 2),
@@ -306,13 +373,18 @@ def test_json_has_all_that_the_table_has(swarm: Swarm) -> None:
         "since": NOW - 60,
         "host": "h1",
         "bus": "system-redis",
+        "reason": None,
+        "flapping": False,
+        "lost_beats": 0,
+        "restarts": 0,
+        "duplicates": 0,
     }
     assert found["services"][1]["beat_age_sec"] is None
 
 
 ROWS = (
     Row("healer", Verdict.UP, 0.04, NOW - 60, "a-host", "system-redis"),
-    Row("rss_agg", Verdict.DOWN, None, NOW - 24 * 3600, None, "system-redis"),
+    Row("rss_agg", Verdict.DOWN, None, NOW - 24 * 3600, None, "system-redis", reason="crashed"),
     Row("up", Verdict.UNSEEN, None, None, None, "system-redis"),
 )
 
@@ -320,9 +392,9 @@ ROWS = (
 def test_people_get_a_table() -> None:
     """Aligned, without white space at the ends, the notes below."""
     assert render(Overview(ROWS, ("look here",)), plain).splitlines() == [
-        "service  state   last beat  since                host",
+        "service  state   last beat  since                host    why",
         "healer   up      0.0 s ago  12:49:58             a-host",
-        "rss_agg  DOWN    -          2025-11-05 12:50:58  -",
+        "rss_agg  DOWN    -          2025-11-05 12:50:58  -       crashed",
         "up       unseen  -          -                    -",
         "! look here",
     ]
@@ -337,8 +409,9 @@ def test_colours_do_not_move_the_columns() -> None:
 
 
 def test_no_control_character_reaches_the_terminal(swarm: Swarm) -> None:
-    """Anybody who may write to the bus may write what host it likes."""
+    """Anybody who may write to the bus may write what host and what reason it likes."""
     swarm.system.held["rss_agg"] = lease("rss_agg", host="\x1b[2J\x9b\nhealer up")
+    swarm.system.verdicts["mesh"] = encode(HeartbeatMiss("mesh", 31.2, 30.0, NOW, reason="\x1b[2J\nup"))
     text = render(swarm.look(), plain)
     assert [line for line in text.split("\n") if not line.isprintable()] == []
     assert len(text.split("\n")) == 1 + len(TRUTH["services"])

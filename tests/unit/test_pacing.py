@@ -4,7 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm.pacing import Backoff, Grace, RateLimit
+from marketswarm.pacing import Backoff, Grace, RateLimit, until_tick
+
+
+@pytest.mark.parametrize(
+    ("now", "period_sec", "expected"),
+    [(0.0, 4.0, 4.0), (0.5, 4.0, 3.5), (3.75, 4.0, 0.25), (4.0, 4.0, 4.0), (1001.0, 4.0, 3.0), (7.25, 0.5, 0.25)],
+)
+def test_loops_of_one_period_wake_together(now: float, period_sec: float, expected: float) -> None:
+    """At its multiples, wherever they began; on one of them it is a whole period to the next."""
+    assert until_tick(now, period_sec) == expected
+
+
+@given(now=st.floats(0, 1e9), period_sec=st.floats(1e-3, 1e4))
+def test_the_next_tick_is_ahead_and_no_further_than_a_period(now: float, period_sec: float) -> None:
+    """A loop that sleeps until then neither spins nor misses a turn."""
+    assert 0 < until_tick(now, period_sec) <= period_sec
 
 
 def delays(backoff: Backoff, count: int) -> list[float]:

@@ -8,7 +8,7 @@ import pytest
 from marketswarm.address import Address
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
-from marketswarm.daemon.position import concern
+from marketswarm.daemon.position import concern, watched_by
 from marketswarm.settings import Settings
 from marketswarm.truth import Position, Truth, parse
 
@@ -52,6 +52,20 @@ def test_healer_is_missed_after_three_of_its_intervals(
     assert (found.channel, found.interval_sec, found.timeout_sec) == expected
 
 
+def test_sentinel_judges_healer_as_truth_says() -> None:
+    """Healer's own heartbeat section says how surely, as any other's does."""
+    beat = {
+        "misses": 2,
+        "recover_beats": 3,
+        "flap": {"changes": 4, "within_sec": 600},
+        "alert_on": ["service_restarted"],
+    }
+    (at,) = watched_by("sentinel", truth(healer={"heartbeat": beat}), Settings(healer_interval_sec=2))
+    assert (at.misses, at.recover_beats, at.flap_changes, at.flap_window_sec) == (2, 3, 4, 600.0)
+    assert at.alert_on == ("service_restarted",)
+    assert (at.interval_sec, at.timeout_sec) == (2, 6)
+
+
 def test_healers_cadence_for_others_is_not_its_own_timeout() -> None:
     """The threshold is what it holds others to."""
     document = truth(healer={"threshold": {"heartbeat_cadence": 300}}, mesh={})
@@ -83,6 +97,10 @@ BEFORE: dict[str, Any] = {"healer": WATCHED, "sentinel": {}, "mesh": {}, "rss_ag
         ({}, set()),
         ({"new": {}}, set()),
         ({"mesh": {"heartbeat": {"interval_sec": 5}}}, {"mesh", "healer"}),
+        ({"mesh": {"heartbeat": {"misses": 2}}}, {"mesh", "healer"}),
+        ({"mesh": {"heartbeat": {"flap": {"changes": 4, "within_sec": 600}}}}, {"mesh", "healer"}),
+        ({"mesh": {"heartbeat": {"alert_on": ["service_restarted"]}}}, {"mesh", "healer"}),
+        ({"healer": WATCHED | {"heartbeat": {"recover_beats": 2}}}, {"healer", "sentinel"}),
         ({"mesh": {"feeds": ["x"]}}, {"mesh"}),
         ({"rss_agg": {"heartbeat": {"channel": "r"}}}, {"rss_agg"}),
         ({"sentinel": {"dependencies": ["healer"]}}, {"sentinel"}),

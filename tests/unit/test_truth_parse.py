@@ -99,6 +99,24 @@ def test_takes_components_as_the_older_name_of_services() -> None:
         (beat(interval_sec=86_401), "services.a.heartbeat.interval_sec: must be <= 86400, is 86401"),
         (beat(timeout_sec=0), "services.a.heartbeat.timeout_sec: must be > 0, is 0"),
         (beat(timeout_sec=2_592_000.5), "services.a.heartbeat.timeout_sec: must be <= 2592000, is 2592000.5"),
+        (beat(misses=101), "services.a.heartbeat.misses: must be <= 100, is 101"),
+        (beat(recover_beats=101), "services.a.heartbeat.recover_beats: must be <= 100, is 101"),
+        (beat(flap=4), "services.a.heartbeat.flap: must be an object, is 4"),
+        (beat(flap={"changes": 3}), "services.a.heartbeat.flap.within_sec: is missing"),
+        (beat(flap={"within_sec": 60}), "services.a.heartbeat.flap.changes: is missing"),
+        (
+            beat(flap={"changes": 101, "within_sec": 60}),
+            "services.a.heartbeat.flap.changes: must be <= 100, is 101",
+        ),
+        (beat(flap={"changes": 3, "within_sec": 0}), "services.a.heartbeat.flap.within_sec: must be > 0, is 0"),
+        (
+            beat(alert_on="service_restarted"),
+            'services.a.heartbeat.alert_on: must be a list, is "service_restarted"',
+        ),
+        (
+            beat(alert_on=["service_restarted", "mass_miss"]),
+            "services.a.heartbeat.alert_on[1]: must be 'service_restarted' or 'duplicate_instance', is \"mass_miss\"",
+        ),
         (beat(channel=""), 'services.a.heartbeat.channel: must not be empty, is ""'),
         (beat(channel=7), "services.a.heartbeat.channel: must be text, is 7"),
         (
@@ -153,6 +171,26 @@ def test_refuses_a_bad_part(document: object, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        (beat(misses=0), "misses"),
+        (beat(misses=1.5), "misses"),
+        (beat(misses=True), "misses"),
+        (beat(misses="3"), "misses"),
+        (beat(misses=None), "misses"),
+        (beat(recover_beats=0), "recover_beats"),
+        (beat(recover_beats=-1), "recover_beats"),
+        (beat(flap={"changes": 2, "within_sec": 60}), "flap.changes"),
+        (beat(flap={"changes": 3.5, "within_sec": 60}), "flap.changes"),
+    ],
+)
+def test_counts_are_whole_numbers_from_their_least(document: object, where: str) -> None:
+    """One miss, one beat, and for flapping at least a miss, a recovery and a miss."""
+    (fault,) = faults(document)
+    assert fault.startswith(f"services.a.heartbeat.{where}: must be ")
+
+
+@pytest.mark.parametrize(
     "document",
     [
         {"services": {}},
@@ -165,6 +203,9 @@ def test_refuses_a_bad_part(document: object, fault: str) -> None:
         beat(interval_sec=1e-9, timeout_sec=2_592_000, channel="c" * 256),
         beat(channel=None, redis_url=None, timeout_sec=None),
         beat(channel="überwachung:heartbeat"),
+        beat(misses=1, recover_beats=1, flap=None, alert_on=[]),
+        beat(misses=100, recover_beats=100, flap={"changes": 3, "within_sec": 1e-9}),
+        beat(flap={"changes": 100, "within_sec": 2_592_000}, alert_on=["service_restarted", "duplicate_instance"]),
     ],
 )
 def test_takes_what_is_just_within_the_limits(document: object) -> None:

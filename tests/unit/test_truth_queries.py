@@ -44,6 +44,32 @@ def test_a_service_stands_where_its_heartbeat_says() -> None:
     assert read({"services": {"a": {"heartbeat": beat}}}).position("a") == Position("a", "market-redis", "c", 2.0, 7.5)
 
 
+def test_how_surely_a_service_is_judged_is_its_own_to_say() -> None:
+    """How many timeouts make a miss, how many beats end it, when it flaps, and what else is told of it."""
+    beat = {
+        "misses": 3,
+        "recover_beats": 2,
+        "flap": {"changes": 4, "within_sec": 600},
+        "alert_on": ["duplicate_instance", "service_restarted"],
+    }
+    at = read({"services": {"a": {"heartbeat": beat}}}).position("a")
+    assert (at.misses, at.recover_beats, at.flap_changes, at.flap_window_sec) == (3, 2, 4, 600.0)
+    assert at.alert_on == ("duplicate_instance", "service_restarted")
+
+
+def test_unless_it_says_more_one_timeout_is_a_miss_and_one_beat_its_end() -> None:
+    """It never flaps, and nothing but misses is told of it."""
+    at = read({"services": {"a": {}}}).position("a")
+    assert (at.misses, at.recover_beats, at.flap_changes, at.flap_window_sec, at.alert_on) == (1, 1, 0, 0.0, ())
+
+
+def test_what_healer_watches_comes_with_how_it_is_judged() -> None:
+    """Healer needs no second look into the document."""
+    truth = healer(watches=["a:heartbeat"], a={"heartbeat": {"misses": 2, "alert_on": ["service_restarted"]}})
+    assert truth.watched() == (truth.position("a"),)
+    assert (truth.watched()[0].misses, truth.watched()[0].alert_on) == (2, ("service_restarted",))
+
+
 def test_the_timeout_is_the_services_then_healers_then_the_callers() -> None:
     """The nearest statement wins; the caller's default is the last resort."""
     own, none = {"heartbeat": {"timeout_sec": 40}}, {"threshold": {"heartbeat_cadence": 50}}

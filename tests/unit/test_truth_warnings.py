@@ -130,6 +130,14 @@ def test_warns_of_unknown_fields_wherever_they_are() -> None:
     ]
 
 
+def test_warns_of_unknown_fields_of_flap_too() -> None:
+    """Wherever they stand, with what may be meant."""
+    flap = {"changes": 4, "within_sec": 600, "within_secs": 60}
+    assert warned(swarm(["a:heartbeat"], a={"heartbeat": {"flap": flap}})) == [
+        "services.a.heartbeat.flap.within_secs: is no known field, is within_sec meant?"
+    ]
+
+
 def test_warns_of_a_threshold_that_nobody_reads() -> None:
     """Only healer has one."""
     assert warned(swarm(["a:heartbeat"], a={"threshold": {"heartbeat_cadence": 5}})) == [

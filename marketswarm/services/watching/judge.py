@@ -11,7 +11,7 @@ from marketswarm.bus import Bus, Lease, client_name
 from marketswarm.clock import Clock
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.firehose import Beats, Firehose, Oddities
-from marketswarm.liveness import Detector, State, Terms, Transition
+from marketswarm.liveness import Detector, Silence, State, Terms, Transition
 from marketswarm.messages import Malformed, decode_heartbeat
 from marketswarm.pacing import RateLimit, until_tick
 from marketswarm.services.watching.causes import Causes
@@ -211,18 +211,21 @@ class Judge:
             for row in suspects:
                 self.detector.postpone(row, now + RETRY_SEC)
             return
-        silence = None if self._groups.storming(now) else self.detector.silence(now)
-        if silence:
+        if silence := self._mass_silence(now):
             # Before so many are convicted, the bus is asked about all of them, not just about those who are due.
             await self._ask(silence.rows)
             now = self._clock.monotonic()
-            silence = self.detector.silence(now)
+            silence = self._mass_silence(now)
         missed = [found for row in suspects if (found := self.detector.convict(row, now))]
         if missed and silence:
             self._groups.begin(silence, now, self._clock.wall())
         for miss in missed:
             reason = self._causes.of(miss.row, causes)
             self._tell(Finding(miss, reason, self._groups.of_miss(miss, now)))
+
+    def _mass_silence(self, now: float) -> Silence | None:
+        """Who is silent, where that is most of the bus's services and nobody was told of it yet."""
+        return None if self._groups.storming(now) else self.detector.silence(now)
 
     async def _ask(self, rows: Iterable[int]) -> bool:
         """Take in what the leases say; False where the bus does not tell."""
