@@ -200,6 +200,8 @@ def _verdict(alert: Alert | None, beat: Heartbeat | None, record: ServiceRecord,
         return Verdict.STOPPED if beat.bye else Verdict.UP
     if not trusted:
         return Verdict.UNKNOWN
+    if record.state == "missed":
+        return Verdict.DOWN  # its alert is gone with what the bus held
     # A program that only publishes has no lease; its watcher knows.
     heard = record.state == "alive" if record.state else alert is not None
     return Verdict.UP if heard else Verdict.UNSEEN

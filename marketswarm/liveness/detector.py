@@ -18,6 +18,7 @@ from marketswarm.messages import Heartbeat
 
 SLICE = 10_000
 """How many rows are looked at in one go: a crowd that comes up at once must not hold up the beats."""
+_PRIME = 2_654_435_761
 SAMPLE = 100
 """How many services are looked at to see that most are well."""
 
@@ -228,13 +229,15 @@ class Detector:
 
         A sample says at little cost that it is not; only else everybody is looked at.
         """
-        step = max(1, len(self.services) // SAMPLE)
-        if not self._silent(range(0, len(self.services), step), now).of_most:
+        size = len(self.services)
+        # Every so-many-th might be all of one host; multiples of a great prime are spread without such a pattern.
+        sample = range(size) if size <= SAMPLE else [nth * _PRIME % size for nth in range(SAMPLE)]
+        if not self._silent(sample, now).of_most:
             return None
-        silence = self._silent(range(len(self.services)), now)
+        silence = self._silent(range(size), now)
         return silence if silence.of_most else None
 
-    def _silent(self, rows: range, now: float) -> Silence:
+    def _silent(self, rows: Iterable[int], now: float) -> Silence:
         listening = [row for row in rows if self._state[row] != State.MISSED]
         silent = tuple(row for row in listening if self.terms(row).overdue(now - self._heard[row]))
         return Silence(silent, len(listening))

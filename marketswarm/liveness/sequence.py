@@ -1,7 +1,7 @@
 """What the numbers of the beats tell: which were lost, whether a process was replaced, whether two share a name."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,6 +10,8 @@ from marketswarm.messages import Heartbeat
 _TURNS = 3
 """The last words of a process that was replaced may come late; only two that go on take turns so often."""
 
+_RIVALS = 8
+"""How many processes of one name are kept apart."""
 _NONE = -2
 _CLOSE = -3
 """No beat's number is one more than these."""
@@ -54,13 +56,16 @@ class Numbers:
 
 @dataclass(slots=True)
 class _Rival:
-    """The process that beat before the present one did; what it still sends is out of turn."""
+    """A process that beat before the present one did; what it still sends is out of turn."""
 
-    boot: int
     count: int
+    at: float
     turns: int = 0
-    """How often the two have relieved each other."""
-    at: float = 0.0
+    """How often it and others have relieved each other."""
+
+
+def _are_duplicates(rivals: Mapping[int, _Rival]) -> bool:
+    return any(rival.turns >= _TURNS for rival in rivals.values())
 
 
 class Sequence:
@@ -85,7 +90,8 @@ class Sequence:
         self._host = host
         self._boots = array("q", [0]) * size
         self._pids = array("i", [0]) * size
-        self._rivals: dict[int, _Rival] = {}
+        self._rivals: dict[int, dict[int, _Rival]] = {}
+        """By row and boot."""
         self._close: dict[int, int] = {}
         """The number of the last beat of those of whom each is looked at."""
 
@@ -103,8 +109,9 @@ class Sequence:
         known, count = self._boots[row], self._last(row)
         first = not self.counted(row)
         self._note(row, beat)
-        if not first and beat.boot and boot == known and beat.i <= count:
-            self._close[row], self.counts[row] = count, _CLOSE  # it came late, or twice, or another's fitted
+        if not first and boot == known and beat.i <= count and (beat.boot or beat.i > 1):
+            if beat.boot:
+                self._close[row], self.counts[row] = count, _CLOSE  # it came late, or twice, or another's fitted
             return
         self._boots[row] = boot
         if row in self._close:
@@ -114,7 +121,7 @@ class Sequence:
         if first:
             return
         if boot != known or beat.i == 1 < count:
-            self._another(row, _Rival(known, count, at=now), boot, beat.i, alive=alive)
+            self._another(row, _Rival(count, at=now), known, boot, beat.i, alive=alive)
         elif beat.i > count + 1:
             self._count(row).lost_beats += beat.i - count - 1
 
@@ -123,8 +130,9 @@ class Sequence:
 
         ``patience_sec`` says for how long the other one has to be silent.
         """
-        calm = [row for row, rival in self._rivals.items() if now - rival.at > patience_sec(row)]
-        over = [row for row in calm if self._rivals.pop(row).turns >= _TURNS]
+        last = {row: max(rival.at for rival in rivals.values()) for row, rivals in self._rivals.items()}
+        calm = [row for row, at in last.items() if now - at > patience_sec(row)]
+        over = [row for row in calm if _are_duplicates(self._rivals.pop(row))]
         for row in self._close.keys() - self._rivals.keys():
             self.counts[row] = self._close.pop(row)
         return over
@@ -153,21 +161,25 @@ class Sequence:
             self.goodbyes.add(row)
         self.recall(row, known.tally)
 
-    def _another(self, row: int, former: _Rival, boot: int, count: int, *, alive: bool) -> None:
-        """Another process than before: the next one, or one of two that take turns."""
-        rival = self._rivals.get(row)
-        if rival and rival.boot == boot and count > rival.count and boot:
+    def _another(self, row: int, former: "_Rival", known: int, boot: int, count: int, *, alive: bool) -> None:
+        """Another process than before: the next one, or one of several that take turns."""
+        rivals = self._rivals.setdefault(row, {})
+        told = _are_duplicates(rivals)
+        rival = rivals.pop(boot, None)
+        if rival and boot and count > rival.count:
             former.turns = rival.turns + 1
-            if former.turns == _TURNS:
+            if former.turns >= _TURNS and not told:
                 tally = self._count(row)
                 tally.restarts -= 1
                 tally.duplicates += 1
                 self.news.append((row, Event.DUPLICATED))
-        else:
+        elif rival is None or not boot:
             self._count(row).restarts += 1
             if alive:
                 self.news.append((row, Event.RESTARTED))
-        self._rivals[row] = former
+        rivals[known] = former
+        if len(rivals) > _RIVALS:
+            del rivals[next(iter(rivals))]
 
     def _last(self, row: int) -> int:
         """The number of the last beat; less than any where there was none."""

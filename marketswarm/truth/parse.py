@@ -28,6 +28,8 @@ _PHRASES: Final = {
     "string_too_long": "must be at most {max_length} characters long",
     "too_long": "must have at most {max_length} entries",
     "greater_than": "must be > {gt}",
+    "greater_than_equal": "must be >= {ge}",
+    "int_type": "must be an integer",
     "less_than_equal": "must be <= {le}",
     "value_error": "{error}",
 }

@@ -62,6 +62,10 @@ class Recorder:
         """The alert on each service that is dark, stored or not."""
         return self._missed
 
+    def recall(self, missed: Mapping[str, bytes]) -> None:
+        """Take over the alerts on those who are dark from the process before this one."""
+        self._missed = {**missed, **self._missed}
+
     @property
     def notes(self) -> Mapping[str, bytes]:
         """The verdicts that nobody is told, and that are not stored yet."""
@@ -144,9 +148,11 @@ class Recorder:
         for batch in self._batches():
             try:
                 await _whole(self._keep(batch))
-            except BusUnreachableError:
+            except (BusUnreachableError, asyncio.CancelledError) as error:
                 for verdict in batch:
-                    verdict.unsure = True
+                    verdict.unsure = not verdict.stored
+                if isinstance(error, asyncio.CancelledError):
+                    raise
                 return
             except BusRefusedError as error:
                 self._refused(error)
@@ -177,10 +183,12 @@ class Recorder:
         try:
             await self._log_bus.keep_records(unkept)
             await self._log_bus.fill_health({svc: event for svc, event in missing.items() if svc not in self._missed})
-        except (BusUnreachableError, BusRefusedError) as error:
-            _log.debug("records not kept: %s", error)
+        except (BusUnreachableError, BusRefusedError, asyncio.CancelledError) as error:
             self._unkept = unkept | self._unkept
             self._notes_of = missing | self._notes_of
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            _log.debug("records not kept: %s", error)
             return False
         return True
 

@@ -42,10 +42,10 @@ async def watch(daemon: Daemon, words: Words) -> None:
         for variable in daemon.settings.of_later:
             _log.warning("%s has no effect in this version: alerts go to Redis only, see marketswarm alerts", variable)
     where = daemon.truth.alerts_to(daemon.settings.alert_channel)
-    recorder = past.recorder = Recorder(
-        daemon.bus(names.SYSTEM_BUS), daemon.bus(where.bus), where.key, before=past.recorder
-    )
-    recalled = await _recall(daemon, [target.service for target in targets], recorder)
+    system, alerting = daemon.bus(names.SYSTEM_BUS), daemon.bus(where.bus)
+    first = past.recorder is None
+    recorder = past.recorder = Recorder(system, alerting, where.key, before=past.recorder)
+    recalled = await _recall(daemon, [target.service for target in targets], recorder, first=first)
     announcer = Announcer(
         words, recorder, daemon.clock, alert_on={target.service: target.alert_on for target in targets}
     )
@@ -108,8 +108,8 @@ async def _turn(daemon: Daemon, judges: list[Judge], announcer: Announcer, drift
         await daemon.pause()
 
 
-async def _recall(daemon: Daemon, services: list[str], recorder: Recorder) -> Recalled:
-    """Remember what was said of the services before: by this process, or by the one before it."""
+async def _recall(daemon: Daemon, services: list[str], recorder: Recorder, *, first: bool) -> Recalled:
+    """Remember what was said of the services before: by the process before this one, where it is its ``first`` life."""
     backoff = Backoff(random.random)
     bus = daemon.bus(names.SYSTEM_BUS)
     while True:
@@ -119,10 +119,12 @@ async def _recall(daemon: Daemon, services: list[str], recorder: Recorder) -> Re
             daemon.progress.mark()
             await asyncio.sleep(backoff.next_sec())
             continue
-        alerts = {svc: decode_alert(raw) for svc, raw in {**stored, **recorder.missed}.items()}
+        if first:
+            recorder.recall({svc: raw for svc, raw in stored.items() if isinstance(decode_alert(raw), MISSES)})
+        alerts = {service: decode_alert(raw) for service, raw in recorder.missed.items()}
         known = {service: record for service, raw in records.items() if (record := decode_record(raw))}
         return Recalled(
-            missed={service: group_of(alert) for service, alert in alerts.items() if isinstance(alert, MISSES)},
+            missed={service: group_of(alert) for service, alert in alerts.items() if alert},
             flapping=frozenset(service for service, record in known.items() if record.flapping),
             tallies={service: _tally(record) for service, record in known.items()},
         )
