@@ -74,6 +74,7 @@ class Firehose:
         self._on_beats = on_beats
         self._on_live = on_live
         self._on_lost = on_lost
+        self._patience_sec = CONFIRM_SEC + len(channels) / CONFIRMED_PER_SEC
         self._backoff = Backoff(chance)
         self._nonces = itertools.count(1)
         self._nonce_prefix = f"{id(self):x}-{chance()}".encode()
@@ -99,7 +100,9 @@ class Firehose:
                 if self._early_cuts > EARLY_CUTS:
                     self._declare_lost(f"{self._address} takes the connection and ends it: {cut}")
             except TimeoutError:
-                self._declare_lost(f"no subscription at {self._address} in time")
+                # One that comes much later than it should says only that this process stood still.
+                if loop.time() - began <= 2 * self._patience_sec:
+                    self._declare_lost(f"no subscription at {self._address} in time")
             except (MarketSwarmError, OSError, hiredis.HiredisError) as error:
                 self._declare_lost(reason(error))
             if loop.time() - began >= SETTLED_SEC:
@@ -118,8 +121,7 @@ class Firehose:
     async def _listen(self) -> None:
         session = await self._connect()
         try:
-            within_sec = CONFIRM_SEC + len(self._channels) / CONFIRMED_PER_SEC
-            await asyncio.wait_for(asyncio.shield(session.subscribed), within_sec)
+            await asyncio.wait_for(asyncio.shield(session.subscribed), self._patience_sec)
             self._session = session
             if await self._hears(session):
                 self._early_cuts, self._lost = 0, False

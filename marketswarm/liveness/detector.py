@@ -164,7 +164,8 @@ class Detector:
         if late_since is not None and self.numbers.counted(row):
             by_sender = self._heard[row] + (beat.ts - self._sent[row])
             at = min(at, max(by_sender, late_since))
-        self.numbers.odd(row, beat, now, alive=self._state[row] == State.ALIVE)
+        if beat.boot or beat.i > self.numbers.last(row):  # else it may be an old one of the same process
+            self.numbers.odd(row, beat, now, alive=self._state[row] == State.ALIVE)
         unseen = self._state[row] == State.UNSEEN
         if at <= self._heard[row] and not unseen:
             return None
@@ -172,6 +173,10 @@ class Detector:
             return None  # as old as that, it is the sign of life of one that died since
         self._heard[row], self._sent[row] = at, beat.ts
         return None if self._state[row] == State.ALIVE else self._sign_of_life(row, at, now)
+
+    def repeats(self, row: int, beat: Heartbeat) -> bool:
+        """Whether this beat is the last one once more, by all that it says."""
+        return beat.i == self.numbers.last(row) and beat.ts == self._sent[row]
 
     def next_deadline(self) -> float | None:
         """When to call ``due`` next, at the earliest; None where nobody waits for a deadline."""
@@ -195,11 +200,14 @@ class Detector:
                 suspects.append(row)
         return suspects
 
-    def convict(self, row: int, now: float) -> Transition | None:
-        """Decide on a suspect; None where evidence or a freeze has come in between."""
+    def convict(self, row: int, now: float, *, asked: float | None = None) -> Transition | None:
+        """Decide on a suspect; None where evidence or a freeze has come in between.
+
+        ``asked`` is when the evidence was asked for, where that is some time ago: it says nothing of a later deadline.
+        """
         if self._state[row] == State.MISSED:
             return None
-        if self._frozen or self._deadline(row) > now:
+        if self._frozen or self._deadline(row) > (now if asked is None else asked):
             self._queue(row)
             return None
         old = self._move(row, State.MISSED)

@@ -101,12 +101,12 @@ class Sequence:
 
     def knows(self, row: int, beat: Heartbeat) -> bool:
         """Whether this beat, or a later one of the same process, was heard; False where nothing says which process."""
-        return bool(beat.boot) and hash(beat.boot) == self._boots[row] and beat.i <= self._last(row)
+        return bool(beat.boot) and hash(beat.boot) == self._boots[row] and beat.i <= self.last(row)
 
     def odd(self, row: int, beat: Heartbeat, now: float, *, alive: bool) -> None:
         """Take in a beat that is not simply the next one."""
         boot = hash(beat.boot)
-        known, count = self._boots[row], self._last(row)
+        known, count = self._boots[row], self.last(row)
         first = not self.counted(row)
         self._note(row, beat)
         if not first and boot == known and beat.i <= count and (beat.boot or beat.i > 1):
@@ -145,6 +145,10 @@ class Sequence:
         """What was counted of a service."""
         return self._tallies.get(row, _NOTHING)
 
+    def last(self, row: int) -> int:
+        """The number of the last beat; less than any where there was none."""
+        return self._close.get(row, self.counts[row])
+
     def recall(self, row: int, tally: Tally) -> None:
         """Count on from what was counted before."""
         if tally:
@@ -152,7 +156,7 @@ class Sequence:
 
     def known(self, row: int) -> "Numbers":
         """What another one can go on with."""
-        return Numbers(self._last(row), self._boots[row], self._pids[row], row in self.goodbyes, self.tally(row))
+        return Numbers(self.last(row), self._boots[row], self._pids[row], row in self.goodbyes, self.tally(row))
 
     def inherit(self, row: int, known: "Numbers") -> None:
         """Go on with what was known."""
@@ -180,10 +184,6 @@ class Sequence:
         rivals[known] = former
         if len(rivals) > _RIVALS:
             del rivals[next(iter(rivals))]
-
-    def _last(self, row: int) -> int:
-        """The number of the last beat; less than any where there was none."""
-        return self._close.get(row, self.counts[row])
 
     def _count(self, row: int) -> Tally:
         self.changed.add(row)

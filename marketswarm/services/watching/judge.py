@@ -19,6 +19,8 @@ from marketswarm.services.watching.findings import Finding, Legacy, Recalled, Re
 from marketswarm.services.watching.groups import Groups
 
 RETRY_SEC = 0.25
+STALE_SEC = 0.25
+"""Evidence that has waited longer for the rest is asked for again."""
 ODDITY_PERIOD_SEC = 60.0
 LATE_SEC = 1.0
 """A loop that wakes later than planned by more than this was stopped, or starved."""
@@ -189,7 +191,7 @@ class Judge:
     async def _catch_up(self) -> None:
         """Read what has waited; from then on a beat is as old as its arrival."""
         if await self._firehose.verify():
-            self._late_since = None
+            self._trust()
             self._ask_all = True
             self._wake.set()
 
@@ -202,12 +204,16 @@ class Judge:
 
     async def _judge(self, suspects: list[int]) -> None:
         """Convict those of whom the bus knows nothing newer; where it cannot be asked, judge later."""
+        began = self._clock.monotonic()
         hears, told, causes = await asyncio.gather(
             self._firehose.verify(), self._ask(suspects), self._causes.look(suspects)
         )
         now = self._clock.monotonic()
         self._notice_stall(now)
-        if not (hears and told):
+        if hears and told and now - began > STALE_SEC:
+            began, told = now, await self._ask(suspects)
+            now = self._clock.monotonic()
+        if not (hears and told) or self._late_since is not None:
             for row in suspects:
                 self.detector.postpone(row, now + RETRY_SEC)
             return
@@ -216,7 +222,7 @@ class Judge:
             await self._ask(silence.rows)
             now = self._clock.monotonic()
             silence = self._mass_silence(now)
-        missed = [found for row in suspects if (found := self.detector.convict(row, now))]
+        missed = [found for row in suspects if (found := self.detector.convict(row, now, asked=began))]
         if missed and silence:
             self._groups.begin(silence, now, self._clock.wall())
         for miss in missed:
@@ -246,6 +252,8 @@ class Judge:
         if isinstance(beat, Malformed) or lease.ttl_ms < 0 or self.detector.numbers.knows(row, beat):
             return
         timeout_sec = self.detector.terms(row).timeout_sec
+        if lease.ttl_ms > timeout_sec * 1000 and self.detector.repeats(row, beat):
+            return  # nobody has renewed it: the clock of the bus went back
         age_sec = min(max(timeout_sec - lease.ttl_ms / 1000, 0.0), timeout_sec)
         if transition := self.detector.evidence(row, beat, now - age_sec, now, self._late_since):
             self._returned(transition, now)
@@ -300,9 +308,13 @@ class Judge:
         self.tried.set()
 
     def _trust(self) -> None:
-        """What a bus brings now is new: it has carried out what had waited at its door."""
-        if self._lost_at is None:
+        """What is heard from now on is new: all that had waited was read, or carried out by the bus.
+
+        Whose clock went back meanwhile has seemed older than it is, so each has a warm-up to be heard once more.
+        """
+        if self._lost_at is None and self._late_since is not None:
             self._late_since = None
+            self.detector.spare(self._clock.monotonic())
 
     def _lost(self, reason: str) -> None:
         self.detector.freeze()
