@@ -124,7 +124,7 @@ class HealerPath:
     @property
     def busy(self) -> bool:
         """Whether verdicts are waiting to be stored."""
-        return bool(self._recorder.waiting)
+        return bool(self._recorder.waiting or self._recorder.notes)
 
 
 def _ignore() -> None:
@@ -155,8 +155,11 @@ async def watch(given: argparse.Namespace, meter: Meter) -> None:
     say("warm")
     if given.beats is None:
         await watching
-    while not meter.done:  # noqa: ASYNC110 # an event would have to be set by what is measured
+    # Whatever would wake this at the last beat would be a part of what is measured.
+    while True:
         await asyncio.sleep(LOOK_SEC)
+        if meter.done:
+            break
     meter.report(subscribe_sec=took, rss_kib=memory, heard_kib=rss_kib() - before)
     watching.cancel()
 

@@ -18,6 +18,7 @@ from marketswarm.line import Command, Line, NotRedis, Refusal
 TIMEOUT_SEC = 1.0
 _LOOK_BACK = 100
 _CHUNK = 1000
+_FEW = 100
 _AWAY = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "ERR max number of clients reached", "max number of clients reached")
 """How a server begins that says no and will say yes by itself."""
 _HINT = "is its redis-server running?"
@@ -100,11 +101,16 @@ class Bus:
                 _log.info("%s: keeps leases again", self.name)
 
     async def leases(self, services: Iterable[str]) -> dict[str, Lease]:
-        """Fetch the leases that have not run out."""
-        raw = await self._values({service: names.lease_key(service) for service in services})
-        left = await self._ask([("PTTL", names.lease_key(service)) for service in raw], refusals=True)
-        pairs = zip(raw.items(), left, strict=True)
-        return {service: Lease(beat, ttl) for (service, beat), ttl in pairs if isinstance(ttl, int)}
+        """Fetch the leases that have not run out: of a few in one round trip, of a crowd in two."""
+        wanted = list(services)
+        if 0 < len(wanted) <= _FEW:
+            keys = [names.lease_key(service) for service in wanted]
+            values, *left = await self._ask([("MGET", *keys), *(("PTTL", key) for key in keys)])
+            raw = dict(zip(wanted, values, strict=True))
+        else:
+            raw = await self._values({service: names.lease_key(service) for service in wanted})
+            left = await self._ask([("PTTL", names.lease_key(service)) for service in raw])
+        return {svc: Lease(beat, ttl) for (svc, beat), ttl in zip(raw.items(), left, strict=True) if beat is not None}
 
     async def connected(self) -> set[str]:
         """Fetch the names of the clients that are connected (CLIENT LIST); none where that may not be asked."""

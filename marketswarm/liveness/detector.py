@@ -79,6 +79,8 @@ class Detector:
         """The different terms that there are."""
         self._floor = [now + terms.warmup_sec for terms in self.kinds]
         """No deadline of these terms is earlier."""
+        self._spared = now
+        """Since when nothing has stood in the way of hearing."""
         self._state = bytearray(size)
         self._heard = [now] * size
         """Arrival of the last beat; start of the watching where there is none. The beats of one read share a number."""
@@ -174,9 +176,17 @@ class Detector:
         self._heard[row], self._sent[row] = at, beat.ts
         return None if self._state[row] == State.ALIVE else self._sign_of_life(row, at, now)
 
+    def knows(self, row: int, beat: Heartbeat) -> bool:
+        """Whether this beat, or a later one of the same process, was heard; False where nothing says which process.
+
+        A beat that its sender had to send again has the number of the first try and a later time.
+        """
+        last = self.numbers.last_of(row, beat)
+        return last is not None and (beat.i < last or (beat.i == last and beat.ts <= self._sent[row]))
+
     def repeats(self, row: int, beat: Heartbeat) -> bool:
-        """Whether this beat is the last one once more, by all that it says."""
-        return beat.i == self.numbers.last(row) and beat.ts == self._sent[row]
+        """Whether this beat is the last one once more, or an older one, by all that it says."""
+        return beat.i <= self.numbers.last(row) and beat.ts <= self._sent[row]
 
     def next_deadline(self) -> float | None:
         """When to call ``due`` next, at the earliest; None where nobody waits for a deadline."""
@@ -230,6 +240,7 @@ class Detector:
 
     def spare(self, now: float) -> None:
         """Grant each service a fresh warm-up: nobody knows what was missed of it."""
+        self._spared = now
         self._floor = [max(floor, now + terms.warmup_sec) for floor, terms in zip(self._floor, self.kinds, strict=True)]
 
     def silence(self, now: float) -> Silence | None:
@@ -247,7 +258,7 @@ class Detector:
 
     def _silent(self, rows: Iterable[int], now: float) -> Silence:
         listening = [row for row in rows if self._state[row] != State.MISSED]
-        silent = tuple(row for row in listening if self.terms(row).overdue(now - self._heard[row]))
+        silent = tuple(row for row in listening if self.terms(row).overdue(now - max(self._heard[row], self._spared)))
         return Silence(silent, len(listening))
 
     def _deadline(self, row: int) -> float:

@@ -99,9 +99,9 @@ class Sequence:
         """Whether a beat of this service was ever numbered."""
         return self.counts[row] != _NONE
 
-    def knows(self, row: int, beat: Heartbeat) -> bool:
-        """Whether this beat, or a later one of the same process, was heard; False where nothing says which process."""
-        return bool(beat.boot) and hash(beat.boot) == self._boots[row] and beat.i <= self.last(row)
+    def last_of(self, row: int, beat: Heartbeat) -> int | None:
+        """The last number of the process that sent this beat; None where it is another's, or does not say whose."""
+        return self.last(row) if beat.boot and hash(beat.boot) == self._boots[row] else None
 
     def odd(self, row: int, beat: Heartbeat, now: float, *, alive: bool) -> None:
         """Take in a beat that is not simply the next one."""

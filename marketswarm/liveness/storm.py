@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from marketswarm.liveness.terms import Terms
-
 LEAST = 3
 """Fewer services than this are told of one by one."""
 _SHARE = 0.5
@@ -31,7 +29,10 @@ def of_most(silent: int, watched: int) -> bool:
 
 @dataclass(slots=True)
 class Storm:
-    """Services that went dark together. ``settle_sec`` is how long nobody has to come back until it is over."""
+    """Services that are silent together: ``members`` from the beginning, also those who are convicted of it later.
+
+    ``settle_sec`` is how long nobody has to come back until it is over.
+    """
 
     name: str
     began: float
@@ -40,12 +41,12 @@ class Storm:
     returned: int = 0
     _last_return: float | None = None
 
-    def takes(self, terms: Terms, heard: float) -> bool:
-        """Whether one that was last heard then was among the silent when the storm was told of."""
-        return terms.overdue(self.began - heard)
+    def takes(self, row: int, heard: float) -> bool:
+        """Whether one that goes dark is silent since then: a member that has beaten meanwhile goes by itself."""
+        return row in self.members and heard <= self.began
 
     def back(self, row: int, now: float) -> bool:
-        """Take in that one beats again; whether it belonged to the storm."""
+        """Take in that one who was missed beats again; whether it belonged to the storm."""
         if row not in self.members:
             return False
         self.members.remove(row)

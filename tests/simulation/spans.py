@@ -52,7 +52,7 @@ class Spans:
         for span in self.all:
             if span.start <= bound:
                 bound = max(bound, span.end + (RETURN_SEC + terms.warmup_sec if span.frees else DELAY_SEC) + TICK_SEC)
-        if self.bus_clock_stepped(heard, bound):
+        if self.bus_clock_stepped(heard - terms.silence_sec, bound):
             bound += terms.silence_sec  # a lease then tells its age wrongly, and nobody can know
         return bound
 

@@ -115,7 +115,7 @@ class World:
         """SIGSTOP, and SIGCONT so much later."""
         if self.server.up and not self.server.hangs:
             self.server.hang()
-            self._trouble(sec, lambda: self.server.go_on() if self.server.hangs else None, frees=sec >= 1.5)
+            self._trouble(sec, lambda: self.server.go_on() if self.server.hangs else None, frees=sec >= 1.0)
 
     def kill_bus(self, sec: float, *, keep: bool) -> None:
         """SIGKILL, and a new one so much later; ``keep``: with the keys of the old one."""

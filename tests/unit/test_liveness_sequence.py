@@ -309,7 +309,7 @@ def test_a_program_may_count_from_nought(feed: Feed) -> None:
 def test_a_lease_that_holds_what_was_heard_is_known(text: str, asked: str, *, known: bool) -> None:
     """Of a program without a boot id nobody can say."""
     detector = take(written(text))
-    assert detector.numbers.knows(A, written(asked)[0]) is known
+    assert detector.knows(A, written(asked)[0]) is known
 
 
 def test_services_are_counted_apart() -> None:
@@ -351,7 +351,7 @@ def test_what_is_known_goes_from_one_to_the_next() -> None:
     heir.inherit(1, former.numbers.known(A))
     assert heir.known(1) == former.numbers.known(A)
     assert (heir.pid(1), heir.goodbyes, heir.tally(1)) == (42, {1}, Tally(lost_beats=2))
-    assert heir.knows(1, Heartbeat("a", 5, 0, boot="b0"))
+    assert heir.last_of(1, Heartbeat("a", 5, 0, boot="b0")) == former.numbers.last(A)
 
 
 def lossy(total: int, lost: set[int]) -> Iterator[Heartbeat]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from marketswarm.liveness import Detector, Flap, Flaps, Silence, Storm, Transition
+from marketswarm.liveness import Detector, Flap, Flaps, Silence, State, Storm, Transition
 from marketswarm.services.watching.findings import Verdicts
 
 SETTLE_SEC = 60.0
@@ -44,17 +44,14 @@ class Groups:
 
     def begin(self, silence: Silence, now: float, wall: float) -> None:
         """Make one matter of most of the bus's services going dark."""
-        self._storm = Storm(f"{self._bus}@{int(wall)}", now, self._settle_sec)
+        self._storm = Storm(f"{self._bus}@{int(wall)}", now, self._settle_sec, set(silence.rows))
         silent = [self._detector.services[row] for row in silence.rows]
         self._verdicts.storm(self._bus, self._storm.name, silent, silence.watched)
 
     def of_miss(self, miss: Transition, now: float) -> str:
         """Name the group of one that goes dark; empty where it stands for itself."""
         group = self._flap(miss.row, now)
-        if self._storm and self._storm.takes(self._detector.terms(miss.row), now - miss.silence_sec):
-            self._storm.members.add(miss.row)
-            return self._storm.name
-        return group
+        return self._storm.name if self._storm and self._storm.takes(miss.row, now - miss.silence_sec) else group
 
     def of_return(self, row: int, now: float) -> str:
         """Name the group of one that is back."""
@@ -68,7 +65,8 @@ class Groups:
             self._verdicts.stable(self._detector.services[row], self._detector.state(row))
         if self._storm and self._storm.over(now):
             storm, self._storm = self._storm, None
-            still = [self._detector.services[row] for row in sorted(storm.members)]
+            missed = (row for row in sorted(storm.members) if self._detector.state(row) is State.MISSED)
+            still = [self._detector.services[row] for row in missed]
             self._verdicts.storm_over(self._bus, storm.name, storm.returned, still)
         return settled
 

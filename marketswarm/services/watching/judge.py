@@ -162,6 +162,7 @@ class Judge:
     async def _until(self, deadline: float | None) -> None:
         self._wake.clear()
         now = self._clock.monotonic()
+        self._notice_stall(now)
         wait_sec = until_tick(now, self._pace_sec)
         if deadline is not None:
             wait_sec = min(wait_sec, max(0.0, deadline - now))
@@ -249,7 +250,7 @@ class Judge:
     def _weigh(self, row: int, lease: Lease, now: float) -> None:
         """Count a lease as life where it holds a beat that was not heard: its age follows from the time it has left."""
         beat = decode_heartbeat(lease.raw, self.detector.services[row])
-        if isinstance(beat, Malformed) or lease.ttl_ms < 0 or self.detector.numbers.knows(row, beat):
+        if isinstance(beat, Malformed) or lease.ttl_ms < 0 or self.detector.knows(row, beat):
             return
         timeout_sec = self.detector.terms(row).timeout_sec
         if lease.ttl_ms > timeout_sec * 1000 and self.detector.repeats(row, beat):
@@ -295,7 +296,6 @@ class Judge:
         now = self._clock.monotonic()
         if self._lost_at is not None:
             self._verdicts.bus_ok(self._bus.name, now - self._lost_at)
-            self._late_since = self._lost_at - LOSS_SEC
         if self._late_since is not None:
             asyncio.get_running_loop().call_later(RETURN_SEC, self._trust)
         if self.tried.is_set():
@@ -319,6 +319,8 @@ class Judge:
     def _lost(self, reason: str) -> None:
         self.detector.freeze()
         self.tried.set()
+        if self._late_since is None:
+            self._late_since = self._clock.monotonic() - LOSS_SEC
         if self._lost_at is None:  # else it was told, before the truth changed
             self._lost_at = self._clock.monotonic()
             self._verdicts.bus_lost(self._bus.name, reason)
