@@ -148,13 +148,13 @@ class Detector:
         if late_since is not None:
             return [turn for row, beat in beats if (turn := self.evidence(row, beat, now, now, late_since))]
         for row, beat in beats:
-            heard[row] = now
-            sent[row] = beat.ts
             count = beat.i
             if count == counts[row] + 1 and not beat.bye:
                 counts[row] = count
             else:
-                odd(row, beat, now, alive=state[row] == alive)
+                odd(row, beat, now, alive=state[row] == alive, older=beat.ts < sent[row])
+            heard[row] = now
+            sent[row] = beat.ts
             if state[row] != alive and (turn := self._sign_of_life(row, now, now)):
                 turns.append(turn)
         return turns
@@ -167,7 +167,8 @@ class Detector:
             by_sender = self._heard[row] + (beat.ts - self._sent[row])
             at = min(at, max(by_sender, late_since))
         if beat.boot or beat.i > self.numbers.last(row):  # else it may be an old one of the same process
-            self.numbers.odd(row, beat, now, alive=self._state[row] == State.ALIVE)
+            alive, older = self._state[row] == State.ALIVE, beat.ts < self._sent[row]
+            self.numbers.odd(row, beat, now, alive=alive, older=older)
         unseen = self._state[row] == State.UNSEEN
         if at <= self._heard[row] and not unseen:
             return None

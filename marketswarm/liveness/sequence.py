@@ -103,8 +103,8 @@ class Sequence:
         """The last number of the process that sent this beat; None where it is another's, or does not say whose."""
         return self.last(row) if beat.boot and hash(beat.boot) == self._boots[row] else None
 
-    def odd(self, row: int, beat: Heartbeat, now: float, *, alive: bool) -> None:
-        """Take in a beat that is not simply the next one."""
+    def odd(self, row: int, beat: Heartbeat, now: float, *, alive: bool, older: bool = False) -> None:
+        """Take in a beat that is not simply the next one; ``older`` than the last by its sender's clock."""
         boot = hash(beat.boot)
         known, count = self._boots[row], self.last(row)
         first = not self.counted(row)
@@ -120,7 +120,7 @@ class Sequence:
             self.counts[row] = beat.i
         if first:
             return
-        if boot != known or beat.i == 1 < count:
+        if boot != known or (beat.i == 1 < count and not older):
             self._another(row, _Rival(count, at=now), known, boot, beat.i, alive=alive)
         elif beat.i > count + 1:
             self._count(row).lost_beats += beat.i - count - 1
