@@ -145,6 +145,8 @@ class Judge:
         if before:
             self.detector.inherit(before.known)
             self._lost_at = before.lost_at
+            if before.lost_at is not None:
+                self._late_since = before.lost_at - LOSS_SEC
 
     def _turn(self, now: float) -> None:
         """Do what is to be done from time to time."""
