@@ -37,10 +37,8 @@ def status(*, as_json: bool) -> None:
     unseen     no beat since healer started, and no verdict yet
     unknown    its bus does not answer, or its watcher does not beat
 
-    \b
-    Why: stopped, crashed, restarting, wedged (it is connected to its bus and
-    does not beat), unknown. With --json also what was counted: lost_beats,
-    restarts, duplicates (two processes under one name).
+    Why: stopped, crashed, restarting, unknown, or wedged (it is connected to its bus and does not beat). With --json
+    also what was counted: lost beats, restarts, duplicates (two processes under one name).
 
     \b
     Examples:
