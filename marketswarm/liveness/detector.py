@@ -172,9 +172,9 @@ class Detector:
         unseen = self._state[row] == State.UNSEEN
         if at <= self._heard[row] and not unseen:
             return None
+        self._heard[row], self._sent[row] = at, beat.ts
         if now - at >= self.terms(row).silence_sec:
             return None  # as old as that, it is the sign of life of one that died since
-        self._heard[row], self._sent[row] = at, beat.ts
         return None if self._state[row] == State.ALIVE else self._sign_of_life(row, at, now)
 
     def knows(self, row: int, beat: Heartbeat) -> bool:

@@ -129,11 +129,15 @@ class Oracle:
                 self.breaks(f"{track.service.name} {'beats' if beats else 'is dead'} and is told to be the opposite")
 
     def known(self, track: Track, since: float) -> list[Beat]:
-        """The beats from after a moment of which healer knows, or can know by asking for the lease."""
+        """The beats from after a moment of which healer knows, or can know by asking for the lease.
+
+        The lease of one that has died grew older while the machine slept, as did its silence.
+        """
+        slept = self.spans.slept
         return [
             beat
             for beat in track.beats
-            if beat.sent > since
+            if beat.sent > since + (0.0 if track.service.beats or self.process in beat.read_by else slept(beat.sent))
             and (track.service.beats or not beat.doubtful)
             and (
                 self.process in beat.read_by or (self.standing(beat) and beat.arrived < self.now() - self.lease_lag_sec)

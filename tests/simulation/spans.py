@@ -37,6 +37,8 @@ class Spans:
     def __init__(self) -> None:
         self.all: list[Span] = []
         self.steps_of_bus_clock: list[float] = []
+        self.sleeps: list[tuple[float, float]] = []
+        """When the whole machine slept, and for how long: time that leases know of and CLOCK_MONOTONIC does not."""
 
     def open(self, start: float, end: float = math.inf, *, frees: bool = True, of_bus: bool = False) -> Span:
         """Begin one."""
@@ -59,6 +61,10 @@ class Spans:
     def bus_clock_stepped(self, start: float, end: float) -> bool:
         """Whether the bus' clock was stepped in that time."""
         return any(start <= step <= end for step in self.steps_of_bus_clock)
+
+    def slept(self, since: float) -> float:
+        """For how long the machine has slept since."""
+        return sum(sec for at, sec in self.sleeps if at >= since)
 
     def quiet(self, start: float, end: float) -> bool:
         """Whether there was no trouble in that time."""

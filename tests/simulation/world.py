@@ -211,6 +211,7 @@ class World:
         """Let the whole machine sleep: nothing happens, and the clocks on the wall and the count of sleep go on."""
         self.spans.open(self.timeline.now, self.timeline.now)
         self.spans.steps_of_bus_clock.append(self.timeline.now)
+        self.spans.sleeps.append((self.timeline.now, sec))
         self.healer.clocks.suspended_sec += sec
         self.healer.clocks.wall_offset_sec += sec
         self.server.step_clock(sec)

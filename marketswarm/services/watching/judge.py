@@ -34,6 +34,8 @@ REPORTS = 10_000
 """How many services are reported of at a time, besides those who have changed."""
 LEASES = 1000
 """How many leases are asked for at a time."""
+TOLD = 500
+"""How many are convicted in one go: of a crowd the first are stored while the others are still judged."""
 _log = logging.getLogger(__name__)
 
 
@@ -219,18 +221,23 @@ class Judge:
         if not (hears and told) or self._late_since is not None:
             for row in suspects:
                 self.detector.postpone(row, now + RETRY_SEC)
+            self._wake.set()
             return
         if silence := self._mass_silence(now):
             # Before so many are convicted, the bus is asked about all of them, not just about those who are due.
-            await self._ask(silence.rows)
+            await self._ask(set(silence.rows).difference(suspects))
+            silence = self._mass_silence(self._clock.monotonic())
+        for first in range(0, len(suspects), TOLD):
             now = self._clock.monotonic()
-            silence = self._mass_silence(now)
-        missed = [found for row in suspects if (found := self.detector.convict(row, now, asked=began))]
-        if missed and silence:
-            self._groups.begin(silence, now, self._clock.wall())
-        for miss in missed:
-            reason = self._causes.of(miss.row, causes)
-            self._tell(Finding(miss, reason, self._groups.of_miss(miss, now)))
+            convicted = (self.detector.convict(row, now, asked=began) for row in suspects[first : first + TOLD])
+            missed = [miss for miss in convicted if miss]
+            if missed and silence and not self._groups.storming(now):
+                self._groups.begin(silence, now, self._clock.wall())
+            for miss in missed:
+                reason = self._causes.of(miss.row, causes)
+                self._tell(Finding(miss, reason, self._groups.of_miss(miss, now)))
+            await asyncio.sleep(0)
+        self._wake.set()  # whom new evidence has spared has another deadline
 
     def _mass_silence(self, now: float) -> Silence | None:
         """Who is silent, where that is most of the bus's services and nobody was told of it yet."""

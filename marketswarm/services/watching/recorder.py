@@ -170,7 +170,7 @@ class Recorder:
 
     async def _keep(self, batch: list[_Verdict]) -> None:
         channel = self._channel if self._alert_bus is self._log_bus else None
-        entries = [replace(verdict.entry, publish=not verdict.published) for verdict in batch]
+        entries = [replace(found.entry, publish=False) if found.published else found.entry for found in batch]
         await self._log_bus.record(entries, channel=channel, unsure=batch[0].unsure)
         for verdict in batch:
             verdict.stored = True
