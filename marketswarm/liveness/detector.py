@@ -185,10 +185,6 @@ class Detector:
         last = self.numbers.last_of(row, beat)
         return last is not None and (beat.i < last or (beat.i == last and beat.ts <= self._sent[row]))
 
-    def repeats(self, row: int, beat: Heartbeat) -> bool:
-        """Whether this beat is the last one once more, or an older one, by all that it says."""
-        return beat.i <= self.numbers.last(row) and beat.ts <= self._sent[row]
-
     def next_deadline(self) -> float | None:
         """When to call ``due`` next, at the earliest; None where nobody waits for a deadline."""
         return None if self._frozen else self._wheel.next()

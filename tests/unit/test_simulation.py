@@ -23,6 +23,8 @@ from marketswarm.services.watching.judge import Judge
 CHUNKS = 10
 RUNS = int(os.environ.get("SIMULATION_RUNS", "2500"))
 FIRST = int(os.environ.get("SIMULATION_FIRST", "0"))
+FOUND = (400683, 500493, 501122)
+"""Seeds that once found something that the first thousands do not."""
 MUTANT_RUNS = 2000
 """Within how many seeds a fault that is put in has to be found."""
 STEADY = Member(interval_sec=2.0, timeout_sec=6.0)
@@ -41,6 +43,12 @@ def test_no_seed_breaks_a_promise(chunk: int) -> None:
     """No false miss, every death found in time, misses and returns in turn, nothing twice."""
     size = -(-RUNS // CHUNKS)
     replay.check(range(FIRST + chunk * size, FIRST + (chunk + 1) * size))
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_a_seed_has_found_stays_mended(seed: int) -> None:
+    """A suspect spared by new evidence, a beat too old to count, a lease that a stepped clock keeps."""
+    replay.check(range(seed, seed + 1))
 
 
 TestMachine = machine.WorldMachine.TestCase

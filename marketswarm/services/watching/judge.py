@@ -262,10 +262,10 @@ class Judge:
         if isinstance(beat, Malformed) or lease.ttl_ms < 0 or self.detector.knows(row, beat):
             return
         timeout_sec = self.detector.terms(row).timeout_sec
-        if lease.ttl_ms > timeout_sec * 1000 and self.detector.repeats(row, beat):
-            return  # nobody has renewed it: the clock of the bus went back
+        # Where more is left than there ever was, the clock of the bus went back, and only the sender's tells an age.
+        late_since = float("-inf") if lease.ttl_ms > timeout_sec * 1000 else self._late_since
         age_sec = min(max(timeout_sec - lease.ttl_ms / 1000, 0.0), timeout_sec)
-        if transition := self.detector.evidence(row, beat, now - age_sec, now, self._late_since):
+        if transition := self.detector.evidence(row, beat, now - age_sec, now, late_since):
             self._returned(transition, now)
         self._tell_news()
 
