@@ -172,10 +172,11 @@ class Detector:
         unseen = self._state[row] == State.UNSEEN
         if at <= self._heard[row] and not unseen:
             return None
+        too_old = now - at >= self.terms(row).silence_sec  # the sign of life of one that died since
+        if too_old and unseen:
+            return None
         self._heard[row], self._sent[row] = at, beat.ts
-        if now - at >= self.terms(row).silence_sec:
-            return None  # as old as that, it is the sign of life of one that died since
-        return None if self._state[row] == State.ALIVE else self._sign_of_life(row, at, now)
+        return None if too_old or self._state[row] == State.ALIVE else self._sign_of_life(row, at, now)
 
     def knows(self, row: int, beat: Heartbeat) -> bool:
         """Whether this beat, or a later one of the same process, was heard; False where nothing says which process.

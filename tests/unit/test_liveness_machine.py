@@ -145,6 +145,8 @@ class DetectorMachine(RuleBasedStateMachine):
         too_old = age >= model.terms.timeout_sec * model.terms.misses
         if too_old or (at <= model.heard and model.state is not State.UNSEEN):
             assert found is None
+            if model.state is not State.UNSEEN:
+                model.heard = max(model.heard, at)  # it brings nobody back, and was its last beat all the same
         else:
             assert ([found] if found else []) == self.expected(row, at)
 

@@ -228,16 +228,19 @@ class Judge:
             await self._ask(set(silence.rows).difference(suspects))
             silence = self._mass_silence(self._clock.monotonic())
         for first in range(0, len(suspects), TOLD):
-            now = self._clock.monotonic()
-            convicted = (self.detector.convict(row, now, asked=began) for row in suspects[first : first + TOLD])
-            missed = [miss for miss in convicted if miss]
-            if missed and silence and not self._groups.storming(now):
-                self._groups.begin(silence, now, self._clock.wall())
-            for miss in missed:
-                reason = self._causes.of(miss.row, causes)
-                self._tell(Finding(miss, reason, self._groups.of_miss(miss, now)))
+            self._convict(suspects[first : first + TOLD], began, silence, causes)
             await asyncio.sleep(0)
         self._wake.set()  # whom new evidence has spared has another deadline
+
+    def _convict(self, suspects: list[int], asked: float, silence: Silence | None, causes: set[str]) -> None:
+        """Convict and tell in one go: a beat that comes in between would end a miss that nobody was told of."""
+        now = self._clock.monotonic()
+        missed = [miss for row in suspects if (miss := self.detector.convict(row, now, asked=asked))]
+        if missed and silence and not self._groups.storming(now):
+            self._groups.begin(silence, now, self._clock.wall())
+        for miss in missed:
+            reason = self._causes.of(miss.row, causes)
+            self._tell(Finding(miss, reason, self._groups.of_miss(miss, now)))
 
     def _mass_silence(self, now: float) -> Silence | None:
         """Who is silent, where that is most of the bus's services and nobody was told of it yet."""
