@@ -20,6 +20,8 @@ class Beat:
     arrived: float = 0.0
     doubtful: bool = False
     """Whether healer may take it for older than it is: read in a time of trouble, by a clock that was stepped."""
+    strange: bool = False
+    """Whether healer has read no beat yet by which it could know its sender's clock."""
     read_by: set[int] = field(default_factory=set)
     """Which lives of healer have read it."""
 

@@ -76,6 +76,7 @@ class Oracle:
         # How long it waited, healer learns from the sender's clock where it knows that clock.
         stale = beat.arrived - beat.sent > LATE_SEC and beat.honest and track.read_by == self.process
         track.heard = max(track.heard, beat.sent + track.lag_sec if stale else beat.arrived)
+        beat.strange = track.stepped = track.stepped or not beat.honest
         track.beats.append(beat)
 
     def read(self, beat: Beat) -> None:
@@ -131,18 +132,20 @@ class Oracle:
     def known(self, track: Track, since: float) -> list[Beat]:
         """The beats from after a moment of which healer knows, or can know by asking for the lease.
 
-        The lease of one that has died grew older while the machine slept, as did its silence.
+        The lease of one that has died grew older while the machine slept, as did its silence; and where the bus' clock
+        went back, only its sender's says how old it is.
         """
-        slept = self.spans.slept
-        return [
-            beat
-            for beat in track.beats
-            if beat.sent > since + (0.0 if track.service.beats or self.process in beat.read_by else slept(beat.sent))
-            and (track.service.beats or not beat.doubtful)
-            and (
-                self.process in beat.read_by or (self.standing(beat) and beat.arrived < self.now() - self.lease_lag_sec)
-            )
-        ]
+        now, lives, spans = self.now(), track.service.beats, self.spans
+
+        def speaks(beat: Beat) -> bool:
+            if self.process in beat.read_by:
+                return beat.sent > since and (lives or not beat.doubtful)
+            if not self.standing(beat) or beat.arrived >= now - self.lease_lag_sec:
+                return False
+            lost = beat.doubtful or (beat.strange and spans.bus_clock_stepped(beat.sent, now))
+            return beat.sent > since + (0.0 if lives else spans.slept(beat.sent)) and (lives or not lost)
+
+        return [beat for beat in track.beats if speaks(beat)]
 
     def _in_time(self, track: Track) -> None:
         bound = self.spans.bound(track.heard, track.service.terms)

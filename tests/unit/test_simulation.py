@@ -20,6 +20,8 @@ from marketswarm.liveness import Detector, Transition
 from marketswarm.messages import Heartbeat
 from marketswarm.services.watching.judge import Judge
 
+pytestmark = pytest.mark.timeout(300)  # what fails is made short first
+
 CHUNKS = 10
 RUNS = int(os.environ.get("SIMULATION_RUNS", "2500"))
 FIRST = int(os.environ.get("SIMULATION_FIRST", "0"))
