@@ -83,6 +83,7 @@ class Judge:
         self._suspended = clock.suspended()
         self._late_since: float | None = None
         self._asking = False
+        self._crowd = asyncio.Lock()
         self._recall(recalled, before)
         self._firehose = Firehose(
             self._bus.address,
@@ -223,10 +224,12 @@ class Judge:
                 self.detector.postpone(row, now + RETRY_SEC)
             self._wake.set()
             return
-        if silence := self._mass_silence(now):
-            # Before so many are convicted, the bus is asked about all of them, not just about those who are due.
-            await self._ask(set(silence.rows).difference(suspects))
-            silence = self._mass_silence(self._clock.monotonic())
+        # One after the other: the first to come asks for all, and tells of all.
+        async with self._crowd:
+            if silence := self._mass_silence(self._clock.monotonic()):
+                # Before so many are convicted, the bus is asked about all of them, not just about those who are due.
+                await self._ask(set(silence.rows).difference(suspects))
+                silence = self._mass_silence(self._clock.monotonic())
         for first in range(0, len(suspects), TOLD):
             self._convict(suspects[first : first + TOLD], began, silence, causes)
             await asyncio.sleep(0)
