@@ -105,12 +105,12 @@ def test_no_floor_names_a_module_that_is_gone() -> None:
     [
         ("newcomer.py", ""),
         ("liveness/detector.py", "import time"),
-        ("messages.py", "import asyncio"),
+        ("messages/alerts.py", "import asyncio"),
         ("truth/deep/down.py", "def f():\n    from os import path"),
         ("names.py", "import logging.handlers"),
         ("names.py", "from marketswarm import pacing"),
         ("pacing.py", "from marketswarm import messages"),
-        ("messages.py", "from marketswarm.liveness import State"),
+        ("messages/alerts.py", "from marketswarm.liveness import State"),
         ("liveness/storm.py", "from marketswarm.line import Line"),
         ("pacing.py", "from marketswarm.bus import Bus"),
         ("bus.py", "from marketswarm import settings"),
@@ -146,7 +146,7 @@ def test_a_broken_rule_is_seen(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("inspection.py", "import redis.asyncio\nimport os\nfrom marketswarm import bus"),
-        ("firehose.py", "import hiredis\nfrom marketswarm import line, messages"),
+        ("firehose/session.py", "import hiredis\nfrom marketswarm import line, messages"),
         ("liveness/sequence.py", "from marketswarm.messages import Heartbeat"),
         ("daemon/lifecycle.py", "import signal\nfrom marketswarm.daemon.progress import Progress"),
         ("services/healer.py", "from marketswarm.services.watching import watch"),

@@ -7,23 +7,23 @@ import random
 from collections.abc import Callable, Iterable
 
 from marketswarm import host, names
-from marketswarm.bus import Bus, Lease, client_name
+from marketswarm.bus import Bus, client_name
 from marketswarm.clock import Clock
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.firehose import Beats, Firehose, Oddities
 from marketswarm.liveness import Detector, Silence, State, Terms, Transition
-from marketswarm.messages import Malformed, decode_heartbeat
+from marketswarm.messages import Malformed
 from marketswarm.pacing import RateLimit, until_tick
 from marketswarm.services.watching.causes import Causes
 from marketswarm.services.watching.findings import Finding, Legacy, Recalled, Reports, Target, Verdicts
 from marketswarm.services.watching.groups import Groups
+from marketswarm.services.watching.leases import Leases
+from marketswarm.services.watching.stalls import Stalls
 
 RETRY_SEC = 0.25
 STALE_SEC = 0.25
 """Evidence that has waited longer for the rest is asked for again."""
 ODDITY_PERIOD_SEC = 60.0
-LATE_SEC = 1.0
-"""A loop that wakes later than planned by more than this was stopped, or starved."""
 QUIET_SEC = 1.0
 """A subscription that has brought nothing for so long is asked whether it still hears."""
 LOSS_SEC = 10.0
@@ -32,8 +32,6 @@ RETURN_SEC = 1.0
 """How long after a bus's return what it brings may be old: senders give a beat up after as long."""
 REPORTS = 10_000
 """How many services are reported of at a time, besides those who have changed."""
-LEASES = 1000
-"""How many leases are asked for at a time."""
 TOLD = 500
 """How many are convicted in one go: of a crowd the first are stored while the others are still judged."""
 _log = logging.getLogger(__name__)
@@ -76,11 +74,8 @@ class Judge:
         self._stale: set[int] = set()
         """Of whom the last report is out of date."""
         self._groups = Groups(bus.name, self.detector, verdicts)
-        shortest_sec = min((terms.interval_sec for terms in self.detector.kinds), default=LATE_SEC)
-        self._late_sec = min(LATE_SEC, max(LATE_SEC / 10, shortest_sec / 2))
-        self._turned_at = clock.monotonic()
-        self._turns_by = self._turned_at + pace_sec
-        self._suspended = clock.suspended()
+        self._leases = Leases(bus, self.detector)
+        self._stalls = Stalls(clock, (terms.interval_sec for terms in self.detector.kinds), pace_sec)
         self._late_since: float | None = None
         self._asking = False
         self._crowd = asyncio.Lock()
@@ -171,7 +166,7 @@ class Judge:
         wait_sec = until_tick(now, self._pace_sec)
         if deadline is not None:
             wait_sec = min(wait_sec, max(0.0, deadline - now))
-        self._turned_at, self._turns_by = now, now + wait_sec
+        self._stalls.plan(now, wait_sec)
         try:
             async with asyncio.timeout(wait_sec):
                 await self._wake.wait()
@@ -183,16 +178,12 @@ class Judge:
 
         What is read from now on may have waited, and nobody is judged by what happened meanwhile.
         """
-        suspended = self._clock.suspended()
-        slept_sec, self._suspended = suspended - self._suspended, suspended
-        late_sec = max(now - self._turns_by, slept_sec)
-        self._turns_by = max(self._turns_by, now)
-        if late_sec <= self._late_sec:
-            return
-        _log.warning("%s: this process stood still for %.1f s; what it missed is read first", self._bus.name, late_sec)
-        self._late_since = self._turned_at if self._late_since is None else self._late_since
-        self.detector.spare(now)
-        self._group.create_task(self._catch_up())
+        if stood_sec := self._stalls.notice(now):
+            text = "%s: this process stood still for %.1f s; what it missed is read first"
+            _log.warning(text, self._bus.name, stood_sec)
+            self._late_since = self._stalls.turned_at if self._late_since is None else self._late_since
+            self.detector.spare(now)
+            self._group.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
         """Read what has waited; from then on a beat is as old as its arrival."""
@@ -251,33 +242,21 @@ class Judge:
 
     async def _ask(self, rows: Iterable[int]) -> bool:
         """Take in what the leases say; False where the bus does not tell."""
-        asked = iter(rows)
-        while wanted := {self.detector.services[row]: row for row in itertools.islice(asked, LEASES)}:
-            try:
-                leases = await self._bus.leases(wanted)
-            except (BusUnreachableError, BusRefusedError):
-                return False
-            now = self._clock.monotonic()
-            for service, lease in leases.items():
-                self._weigh(wanted[service], lease, now)
+        try:
+            async for unheard in self._leases.unheard(rows):
+                now = self._clock.monotonic()
+                for row, beat, age_sec, dated in unheard:
+                    late_since = self._late_since if dated else float("-inf")
+                    if transition := self.detector.evidence(row, beat, now - age_sec, now, late_since):
+                        self._returned(transition, now)
+                self._tell_news()
+        except (BusUnreachableError, BusRefusedError):
+            return False
         return True
-
-    def _weigh(self, row: int, lease: Lease, now: float) -> None:
-        """Count a lease as life where it holds a beat that was not heard: its age follows from the time it has left."""
-        beat = decode_heartbeat(lease.raw, self.detector.services[row])
-        if isinstance(beat, Malformed) or lease.ttl_ms < 0 or self.detector.knows(row, beat):
-            return
-        timeout_sec = self.detector.terms(row).timeout_sec
-        # Where more is left than there ever was, the clock of the bus went back, and only the sender's tells an age.
-        late_since = float("-inf") if lease.ttl_ms > timeout_sec * 1000 else self._late_since
-        age_sec = min(max(timeout_sec - lease.ttl_ms / 1000, 0.0), timeout_sec)
-        if transition := self.detector.evidence(row, beat, now - age_sec, now, late_since):
-            self._returned(transition, now)
-        self._tell_news()
 
     def _hear(self, beats: Beats, oddities: Oddities) -> None:
         now = self._clock.monotonic()
-        if now - self._turns_by > self._late_sec:
+        if self._stalls.overdue(now):
             self._notice_stall(now)
         for transition in self.detector.hear(beats, now, late_since=self._late_since):
             self._returned(transition, now)

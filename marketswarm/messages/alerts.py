@@ -1,45 +1,13 @@
-"""What goes over the buses: heartbeats in, alerts out. One place encodes and decodes them.
-
-Shapes are those of the contract: a consumer ignores fields that it does not know, so decoding is strict about the
-known ones only.
-"""
+"""What healer and sentinel tell: alerts for people and programs, and the verdicts that ``health:<svc>`` holds."""
 
 from collections.abc import Callable
-from enum import Enum
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from marketswarm import names
+from marketswarm.messages.wire import UNREADABLE
 from marketswarm.text import printable
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-
-
-class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A service's sign of life.
-
-    ``i`` counts from 1 in each process; ``ts`` is the sender's wall clock in seconds since the epoch and is information
-    only. ``boot`` is a random id of the process, ``truth`` the SHA-256 of the document that it runs on. ``bye`` marks
-    the last beat of a process that stops as it should.
-    """
-
-    svc: str
-    i: Count
-    ts: float
-    boot: str = ""
-    host: str = ""
-    pid: int = 0
-    truth: str = ""
-    bye: bool = False
-
-
-class Malformed(Enum):
-    """Why bytes on a heartbeat channel are no heartbeat. The value is a phrase for the log."""
-
-    TOO_LONG = f"longer than {names.MAX_BEAT_BYTES} bytes"
-    NOT_A_BEAT = "not a heartbeat in JSON"
-    WRONG_SERVICE = "of another service"
 
 
 class HeartbeatMiss(msgspec.Struct, frozen=True, omit_defaults=True, tag=names.HEARTBEAT_MISS):
@@ -231,25 +199,6 @@ class UnitFailed(msgspec.Struct, frozen=True, tag=names.UNIT_FAILED):
         return self.reason
 
 
-class ServiceRecord(msgspec.Struct, frozen=True):
-    """What its watcher knows of a service: no alert, but what ``healer:records`` holds.
-
-    ``state`` is ``unseen``, ``alive`` or ``missed``; the counts are since the service is watched, over restarts of the
-    watcher.
-    """
-
-    state: str
-    lost_beats: int = 0
-    restarts: int = 0
-    duplicates: int = 0
-    flapping: bool = False
-
-    @property
-    def says_more(self) -> bool:
-        """Whether it says more than that a service beats, or that it was not heard yet."""
-        return self.state == "missed" or self.flapping or bool(self.lost_beats or self.restarts or self.duplicates)
-
-
 Verdict = HeartbeatMiss | HeartbeatOk | HealerMiss | HealerOk
 """What is said of whether a service lives: ``health:<svc>`` is the latest."""
 Alert = (
@@ -269,44 +218,14 @@ MISSES: Final = (HeartbeatMiss, HealerMiss)
 TROUBLES: Final = (*MISSES, MassMiss, Flapping, ServiceRestarted, DuplicateInstance, BusLost, TruthDrift, UnitFailed)
 """The alerts that call for somebody; the others say that it is over."""
 
-encode: Final = msgspec.json.Encoder().encode
-decode_plain: Final = msgspec.json.Decoder(Heartbeat).decode
-"""Reads a heartbeat of at most MAX_BEAT_NESTING bytes; raises one of NOT_A_BEAT, and leaves the service to check."""
-NOT_A_BEAT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_decode_record = msgspec.json.Decoder(ServiceRecord).decode
 _decode_alert: Callable[[bytes], Alert] = msgspec.json.Decoder(Alert).decode
-
-
-def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
-    """Read bytes from ``service``'s channel; anything that is no heartbeat of that service is Malformed, never raised.
-
-    The length is capped before the parser sees the bytes, which bounds numbers too. How deep a parser goes differs
-    between Pythons, so nesting is capped here as well; what is shorter than the cap cannot be that deep.
-    """
-    if len(raw) > names.MAX_BEAT_BYTES:
-        return Malformed.TOO_LONG
-    if len(raw) > names.MAX_BEAT_NESTING and raw.count(b"[") + raw.count(b"{") > names.MAX_BEAT_NESTING:
-        return Malformed.NOT_A_BEAT
-    try:
-        beat = decode_plain(raw)
-    except NOT_A_BEAT:
-        return Malformed.NOT_A_BEAT
-    return beat if beat.svc == service else Malformed.WRONG_SERVICE
 
 
 def decode_alert(raw: bytes) -> Alert | None:
     """Read an alert; None where it is of a type that this version does not know, or no alert at all."""
     try:
         return _decode_alert(raw)
-    except NOT_A_BEAT:
-        return None
-
-
-def decode_record(raw: bytes) -> ServiceRecord | None:
-    """Read a record of ``healer:records``; None where it is none."""
-    try:
-        return _decode_record(raw)
-    except NOT_A_BEAT:
+    except UNREADABLE:
         return None
 
 
