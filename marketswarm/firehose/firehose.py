@@ -113,7 +113,8 @@ class Firehose:
     async def _listen(self) -> None:
         session = await self._connect()
         try:
-            await asyncio.wait_for(asyncio.shield(session.subscribed), self._patience_sec)
+            async with asyncio.timeout(self._patience_sec):  # wait_for() may swallow a cancellation until Python 3.12
+                await asyncio.shield(session.subscribed)
             self._session = session
             if await self._hears(session):
                 self._early_cuts, self._lost = 0, False

@@ -17,8 +17,10 @@ from marketswarm.names import MAX_BEAT_NESTING
 
 SUBSCRIBE_CHUNK = 1000
 BUFFER_BYTES = 1 << 17
-GATHER_SEC = 0.002
-"""How long the socket is left alone between two reads that bring little, so that each brings more."""
+GATHER_SEC = 0.00125
+"""How long the socket is left alone between two reads that bring little, so that each brings more. A beat may seem as
+much later than it was, so its death is told as much later; half of it costs a third more CPU at 10,000 beats a second.
+"""
 LITTLE_BYTES = 1 << 14
 
 Beats = list[tuple[int, Heartbeat]]
@@ -103,7 +105,7 @@ class Session(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Make beats of what a read brought."""
         now = self._loop.time()
-        if nbytes < LITTLE_BYTES and now - self.read_at < GATHER_SEC and not self._echoes:
+        if nbytes < LITTLE_BYTES and now - self.read_at < 2 * GATHER_SEC and not self._echoes:
             self._gather()
         self.read_at = now
         self._feed(self._buffer, 0, nbytes)

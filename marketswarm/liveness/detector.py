@@ -77,6 +77,7 @@ class Detector:
         """What the numbers of the beats tell."""
         self.kinds = tuple(kinds)
         """The different terms that there are."""
+        self._grains_sec = [terms.grain_sec for terms in self.kinds]
         self._floor = [now + terms.warmup_sec for terms in self.kinds]
         """No deadline of these terms is earlier."""
         self._spared = now
@@ -202,10 +203,13 @@ class Detector:
             self._queued[row] = False
             if self._state[row] == State.MISSED:
                 continue
-            if self._deadline(row) > now:
-                self._queue(row)
-            else:
+            deadline = self._deadline(row)
+            if deadline <= now:
                 suspects.append(row)
+            else:
+                self._queued[row] = True
+                grain_sec = self._grains_sec[self._kind[row]]
+                self._wheel.put(row, deadline, grain_sec if deadline - now > grain_sec else 0.0)
         return suspects
 
     def convict(self, row: int, now: float, *, asked: float | None = None) -> Transition | None:
@@ -288,4 +292,4 @@ class Detector:
     def _queue(self, row: int, moment: float | None = None) -> None:
         if not self._queued[row]:
             self._queued[row] = True
-            self._wheel.put(row, moment or self._deadline(row), self.terms(row).grain_sec)
+            self._wheel.put(row, moment or self._deadline(row), self._grains_sec[self._kind[row]])

@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 
 _FINEST_GRAIN_SEC = 2.0**-10
-_GRAINS = 1 << 16
-"""A deadline is kept to this part of the silence it ends: a millisecond of half a minute."""
+_GRAINS = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Terms:
 
     @property
     def grain_sec(self) -> float:
-        """How exactly its deadline is kept: a power of two, so that sums of it are exact."""
+        """How long before its deadline it may be looked at: a power of two, so that sums of it are exact."""
         return max(_FINEST_GRAIN_SEC, 2.0 ** math.floor(math.log2(self.silence_sec / _GRAINS)))
 
     def overdue(self, silence_sec: float) -> bool:

@@ -7,22 +7,24 @@ import math
 class Wheel:
     """Rows by the moment at which they are to be looked at, in buckets that are a grain wide.
 
-    In and out cost O(1) a row. A row comes up at the end of its bucket: never early, and a grain late at the most.
-    Buckets exist only while they hold something; a heap of their moments says which is next. Source: Varghese and
-    Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987.
+    In and out cost O(1) a row. A row comes up at the beginning of its bucket: never late, a grain early at the most.
+    Who takes it looks whether its moment has come, and puts it in again without a grain where it is near: most have
+    another moment by then, so a coarse grain costs nothing, and saves wake-ups. Buckets exist only while they hold
+    something; a heap of their moments says which is next. Source: Varghese and Lauck, "Hashed and Hierarchical Timing
+    Wheels", SOSP 1987.
     """
 
     def __init__(self) -> None:
         self._buckets: dict[float, list[int]] = {}
         self._moments: list[float] = []
 
-    def put(self, row: int, moment: float, grain_sec: float) -> None:
-        """Have a row looked at at ``moment``; ``grain_sec`` is a power of two."""
-        end = math.ceil(moment / grain_sec) * grain_sec
-        bucket = self._buckets.get(end)
+    def put(self, row: int, moment: float, grain_sec: float = 0.0) -> None:
+        """Have a row looked at at ``moment``, or up to a grain before, which is a power of two; 0: right then."""
+        start = math.floor(moment / grain_sec) * grain_sec if grain_sec else moment
+        bucket = self._buckets.get(start)
         if bucket is None:
-            self._buckets[end] = [row]
-            heapq.heappush(self._moments, end)
+            self._buckets[start] = [row]
+            heapq.heappush(self._moments, start)
         else:
             bucket.append(row)
 

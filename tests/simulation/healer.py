@@ -17,6 +17,8 @@ from marketswarm.services.watching.judge import Judge
 
 BUS = "system-redis"
 WATCHER = "healer"
+TURNS = 20
+"""So many turns of the loop are enough for all that was cancelled to end."""
 
 
 class Clocks:
@@ -129,8 +131,11 @@ class Healer:
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.wait(tasks) if tasks else asyncio.sleep(0))
+        for _ in range(TURNS):
+            self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.frozen = False
+        stay = [task for task in tasks if not task.done()]
+        assert not stay, f"cancelled, and goes on: {stay}"
         self._task = None
 
     def ended(self) -> str:

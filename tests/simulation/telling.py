@@ -54,6 +54,7 @@ class Teller:
             if group not in self._memory.storms or group in self._memory.storms_over:
                 self._oracle.breaks(f"the end of {group} is told without or after its end")
             self._memory.storms_over.append(group)
+            self._memory.missed.update(dict.fromkeys(still, ""))
 
     def flapping(self, service: str, terms: Terms) -> None:
         """Take in that a service goes and comes."""

@@ -111,7 +111,7 @@ class Year:
         if not life.heard:
             bound = max(life.terms.warmup_sec, self._thawed + life.terms.warmup_sec)
         late_sec = now - bound
-        assert -CLOSE_SEC <= late_sec <= life.terms.grain_sec + CLOSE_SEC, f"{life.name} is missed {late_sec} s late"
+        assert -CLOSE_SEC <= late_sec <= CLOSE_SEC, f"{life.name} is missed {late_sec} s late"
         self._turned(life, miss)
         if life.next:
             heapq.heappush(self._returns, (life.next[0], row))
@@ -141,7 +141,7 @@ class Year:
         for moment in itertools.chain(moments, [self._length_sec]):
             due = heard + (terms.silence_sec if heard else terms.warmup_sec)
             if moment > due:
-                yield moment > self._due(due, terms) + terms.grain_sec
+                yield moment > self._due(due, terms)
             heard = moment
 
     def _due(self, due: float, terms: Terms) -> float:

@@ -36,7 +36,7 @@ class CountingWheel(Wheel):
         self.held = Counter[int]()
         CountingWheel.made = self
 
-    def put(self, row: int, moment: float, grain_sec: float) -> None:
+    def put(self, row: int, moment: float, grain_sec: float = 0.0) -> None:
         """Count it in."""
         self.held[row] += 1
         super().put(row, moment, grain_sec)

@@ -21,22 +21,24 @@ def test_an_empty_wheel_wakes_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "end"),
+    ("moment", "grain_sec", "start"),
     [
-        (5.0, 5.0),
-        (math.nextafter(5.0, 6), 5.0 + GRAIN_SEC),
-        (5.0 + GRAIN_SEC / 2, 5.0 + GRAIN_SEC),
-        (math.nextafter(5.0 + GRAIN_SEC, 0), 5.0 + GRAIN_SEC),
-        (0.0, 0.0),
+        (5.0, GRAIN_SEC, 5.0),
+        (math.nextafter(5.0, 4), GRAIN_SEC, 5.0 - GRAIN_SEC),
+        (5.0 + GRAIN_SEC / 2, GRAIN_SEC, 5.0),
+        (math.nextafter(5.0 + GRAIN_SEC, 0), GRAIN_SEC, 5.0),
+        (0.0, GRAIN_SEC, 0.0),
+        (5.0 + GRAIN_SEC / 2, 0.0, 5.0 + GRAIN_SEC / 2),
+        (math.nextafter(5.0, 4), 0.0, math.nextafter(5.0, 4)),
     ],
 )
-def test_a_row_comes_up_at_the_end_of_its_grain(moment: float, end: float) -> None:
-    """On its moment where that is one; not before."""
+def test_a_row_comes_up_at_the_beginning_of_its_grain(moment: float, grain_sec: float, start: float) -> None:
+    """Without a grain, at its moment; not before."""
     wheel = Wheel()
-    wheel.put(7, moment, GRAIN_SEC)
-    assert wheel.next() == end
-    assert wheel.take(math.nextafter(end, -1), 10) == []
-    assert wheel.take(end, 10) == [7]
+    wheel.put(7, moment, grain_sec)
+    assert wheel.next() == start
+    assert wheel.take(math.nextafter(start, -1), 10) == []
+    assert wheel.take(start, 10) == [7]
     assert wheel.next() is None
 
 
@@ -52,11 +54,11 @@ def test_the_earliest_come_first() -> None:
 
 
 def test_rows_of_one_moment_come_up_together() -> None:
-    """Also where their grains differ: the end of a coarse one is the end of a fine one, too."""
+    """Also where their grains differ: the beginning of a coarse one is that of a fine one, too."""
     wheel = Wheel()
-    wheel.put(0, 7.25, 8.0)
+    wheel.put(0, 9.25, 8.0)
     wheel.put(1, 8.0, GRAIN_SEC)
-    wheel.put(2, 7.5, 1.0)
+    wheel.put(2, 8.5, 1.0)
     assert wheel.take(8.0 - GRAIN_SEC, 10) == []
     assert sorted(wheel.take(8.0, 10)) == [0, 1, 2]
 
@@ -84,7 +86,7 @@ def test_a_row_that_was_taken_may_be_put_in_again() -> None:
 
 
 @given(entries=st.lists(st.tuples(moments, grains), max_size=50), now=moments, limit=st.integers(1, 60))
-def test_nobody_comes_up_early_nor_more_than_a_grain_late(
+def test_nobody_comes_up_late_nor_more_than_a_grain_early(
     entries: list[tuple[float, float]], now: float, limit: int
 ) -> None:
     """And nobody is lost or named twice."""
@@ -92,11 +94,11 @@ def test_nobody_comes_up_early_nor_more_than_a_grain_late(
     for row, (moment, grain_sec) in enumerate(entries):
         wheel.put(row, moment, grain_sec)
     taken = wheel.take(now, limit)
-    assert all(entries[row][0] <= now for row in taken)
+    assert all(entries[row][0] - entries[row][1] <= now for row in taken)
     left = set(range(len(entries))) - set(taken)
     assert len(left) == len(entries) - len(taken)
     if len(taken) < limit:
-        assert all(entries[row][0] + entries[row][1] > now for row in left)
+        assert all(entries[row][0] > now for row in left)
     rest: list[int] = []
     while (wake := wheel.next()) is not None:
         assert len(taken) == limit or wake > now
@@ -106,7 +108,7 @@ def test_nobody_comes_up_early_nor_more_than_a_grain_late(
 
 @given(st.lists(st.tuples(moments, grains), max_size=50))
 def test_it_wakes_for_the_earliest(entries: list[tuple[float, float]]) -> None:
-    """By the moments at which the grains end, in their order."""
+    """By the moments at which the grains begin, in their order."""
     wheel = Wheel()
     for row, (moment, grain_sec) in enumerate(entries):
         wheel.put(row, moment, grain_sec)
@@ -114,4 +116,4 @@ def test_it_wakes_for_the_earliest(entries: list[tuple[float, float]]) -> None:
     while (wake := wheel.next()) is not None:
         woken.append(wake)
         assert wheel.take(wake, len(entries))
-    assert woken == sorted({math.ceil(moment / grain_sec) * grain_sec for moment, grain_sec in entries})
+    assert woken == sorted({math.floor(moment / grain_sec) * grain_sec for moment, grain_sec in entries})

@@ -559,6 +559,22 @@ def test_who_is_dark_is_stored_again_on_a_bus_that_came_back_empty() -> None:
     assert bus.published == []
 
 
+def test_who_stays_dark_when_a_group_is_over_is_stored_as_one_of_its_own() -> None:
+    """Nobody is told a second time; who is back, or belongs to no group, is left alone."""
+    buses = Buses()
+    grouped = [HeartbeatMiss(service, 31.2, 30.0, 1, reason="crashed", group="g") for service in ("mesh", "massive")]
+
+    def act(recorder: Recorder) -> None:
+        announce(*grouped, MISS, HeartbeatOk("massive", 0.1, 2, "g"))(recorder)
+        recorder.release(["mesh", "massive", "rss_agg", "never_heard"])
+
+    alone = HeartbeatMiss("mesh", 31.2, 30.0, 1, reason="crashed")
+    recorder = record(buses, act, lambda: len(buses.log.entries) == 5)
+    assert recorder.missed == {"mesh": encode(alone), "rss_agg": encode(MISS)}
+    assert buses.log.details[-1] == (encode(alone), "mesh", False, None)
+    assert len(buses.log.heard) == 4
+
+
 def test_who_is_well_is_stored_again_only_where_the_bus_has_nothing() -> None:
     """Of those who beat, the watcher says so anew; who is dark is not well."""
     others = [HeartbeatOk("rss_agg", 0.5, 9), HeartbeatOk("mesh", 0.5, 9)]

@@ -207,7 +207,7 @@ def test_a_fault_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_year_of_a_hundred_services_takes_seconds() -> None:
-    """Hundreds of deaths and restarts, each death found a grain after its timeout, nobody else missed."""
+    """Hundreds of deaths and restarts, each death found at its timeout, nobody else missed."""
     lived = year.Year(1)
     lived.run()
     assert lived.counted["beats"] > 4_000_000

@@ -50,10 +50,15 @@ class FakeRecorder:
         self.noted: list[Alert] = []
         self.kept: dict[str, ServiceRecord] = {}
         self.repeated: list[list[Alert]] = []
+        self.released: list[str] = []
 
     def announce(self, alert: Alert) -> None:
         """Take an alert."""
         self.announced.append(alert)
+
+    def release(self, services: Iterable[str]) -> None:
+        """Take who stands for itself."""
+        self.released += services
 
     def note(self, alert: Alert) -> None:
         """Take a note."""
@@ -181,6 +186,7 @@ def test_of_a_crowd_the_first_are_named(monitor: Watcher) -> None:
         MassMiss("market-redis", 25, 40, tuple(MANY[:10]), "g", NOW),
         MassOk("market-redis", 13, 12, tuple(MANY[:10]), "g", NOW),
     ]
+    assert monitor.told.released == MANY[:12], "whoever comes back later does so by itself, after a restart as well"
 
 
 def test_flapping_is_announced_by_the_terms_and_its_end_by_the_state(monitor: Watcher) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.log.alerts import announce
-from marketswarm.messages import MISSES, Alert, ServiceRecord, encode, group_of, service_of
+from marketswarm.messages import MISSES, Alert, ServiceRecord, decode_alert, encode, group_of, service_of
 from marketswarm.pacing import Backoff
 
 RETRY_CAP_SEC = 5.0
@@ -109,6 +111,14 @@ class Recorder:
         self._unkept = {**self._records, **self._unkept}
         self._news.set()
         self._notes.set()
+
+    def release(self, services: Iterable[str]) -> None:
+        """Store of those who are still dark that their group is over: the end of each is told by itself."""
+        for service in services:
+            alert = decode_alert(self._missed.get(service, b""))
+            if isinstance(alert, MISSES) and alert.group:
+                self._missed[service] = event = encode(msgspec.structs.replace(alert, group=""))
+                self._put(_Verdict(Entry(event, service, log=False, publish=False), published=True))
 
     async def run(self) -> None:
         """Store and publish what waits, for ever; what nobody waits for does not hold up a verdict."""

@@ -81,6 +81,7 @@ class Announcer:
         """Announce that those who come back are back."""
         named = tuple(still[:_NAMED])
         self._recorder.announce(MassOk(bus, returned, len(still), named, group, self._now()))
+        self._recorder.release(still)
 
     def flapping(self, service: str, terms: Terms) -> None:
         """Announce that a service goes and comes."""
