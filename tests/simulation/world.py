@@ -16,6 +16,8 @@ from simulation.wire import Connection, Link
 
 from marketswarm.services.watching.findings import Legacy, Verdicts
 
+ASKING_TURNS = 6
+"""So many turns of healer's loop a judgement takes, from its question to its end."""
 STOP_SEC = 0.05
 """A stop of healer that is shorter than this does nothing that anybody promises about."""
 
@@ -179,9 +181,11 @@ class World:
         if self.loop.slow_sec:
             return
         self.loop.slow_sec = turn_sec
+        self.oracle.lease_lag_sec += ASKING_TURNS * turn_sec
 
         def fed() -> None:
             self.loop.slow_sec = 0.0
+            self.oracle.lease_lag_sec -= ASKING_TURNS * turn_sec
 
         # So slow, it may take its own lateness for the bus'.
         self.spans.open(self.timeline.now, self.timeline.now + sec + 10 * turn_sec, of_bus=True)
