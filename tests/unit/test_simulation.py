@@ -49,7 +49,7 @@ def test_no_seed_breaks_a_promise(chunk: int) -> None:
 
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_a_seed_has_found_stays_mended(seed: int) -> None:
-    """A suspect spared by new evidence, a beat too old to count, a lease that a stepped clock keeps, a slow question."""
+    """A suspect spared by new evidence, a beat too old to count, a lease kept by a stepped clock, a slow question."""
     replay.check(range(seed, seed + 1))
 
 
