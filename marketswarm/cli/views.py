@@ -30,7 +30,7 @@ def status(*, as_json: bool) -> None:
     """Show a line for each service: state, age of its last beat, time of the last verdict, host, why it is down.
 
     \b
-    up         it beats; the age is known of those that keep a lease
+    up         it beat within its timeout; with a lease also how long ago
     DOWN       reported as missed
     returning  reported as missed, and beating again
     stopped    it said goodbye; that is reported when its timeout is over

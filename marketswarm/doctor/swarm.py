@@ -12,6 +12,7 @@ from marketswarm.errors import BusRefusedError, MarketSwarmError
 from marketswarm.messages import Malformed, decode_alert, decode_heartbeat, sentence
 from marketswarm.overview import Overview, Row, Verdict
 from marketswarm.term import local_time
+from marketswarm.text import printable
 from marketswarm.truth import Endpoint, Position
 
 MAX_SKEW_SEC = 5.0
@@ -64,7 +65,9 @@ def _beat(row: Row, remedy: str, remedies: Remedies) -> Check:
     name = f"heartbeat {row.service}"
     match row.state:
         case Verdict.DOWN:
-            return fail(name, "is down", remedy)
+            return fail(name, f"is down{f': {printable(row.reason)}' if row.reason else ''}", remedy)
+        case Verdict.STOPPED:
+            return warn(name, "said goodbye; its miss is announced when its timeout is over", remedy)
         case Verdict.RETURNING:
             return warn(name, "beats again; that is about to be announced", remedies.watch())
         case Verdict.UNSEEN:

@@ -9,7 +9,7 @@ from marketswarm import names
 from marketswarm.truth.checks import timeout_line
 from marketswarm.truth.credentials import Loc
 from marketswarm.truth.models import AccessPoint, Truth, implied_service
-from marketswarm.truth.wording import line, quoted, shown
+from marketswarm.truth.wording import line, number, quoted, shown
 
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
 # Editors read it to find the schema.
@@ -23,6 +23,7 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_stray_thresholds(truth),
         *_unknown_dependencies(truth),
         *_close_timeouts(truth),
+        *_idle_flaps(truth),
         *_odd_watches(truth),
         *_unwatched(truth),
         *_long_names(truth),
@@ -65,6 +66,18 @@ def _close_timeouts(truth: Truth) -> Iterator[str]:
     for at in truth.positions():
         if at.timeout_sec < 2 * at.interval_sec:
             yield timeout_line(truth, at, "should be at least twice")
+
+
+def _idle_flaps(truth: Truth) -> Iterator[str]:
+    """Find windows too short for their changes: between an end and the next miss lies what makes a miss."""
+    for at in truth.positions():
+        needed_sec = (at.flap_changes - 1) // 2 * at.misses * at.timeout_sec
+        if at.flap_changes and at.flap_window_sec <= needed_sec:
+            yield line(
+                ("services", at.service, "heartbeat", "flap", "within_sec"),
+                f"should be > {number(needed_sec)}, {at.flap_changes} changes take longer than that,"
+                f" is {number(at.flap_window_sec)}",
+            )
 
 
 def _watches(truth: Truth) -> tuple[AccessPoint, ...]:

@@ -129,7 +129,7 @@ class Heartbeat(_Section):
     )
     flap: Flap | None = Field(default=None, description="When it counts as flapping. Default: never.")
     alert_on: tuple[Literal["service_restarted", "duplicate_instance"], ...] = Field(
-        default=(), strict=False, description="What else is announced of it; it is counted in any case."
+        default=(), strict=False, description="What else is announced of it; without it that is only counted."
     )
 
     @field_validator("redis_url")

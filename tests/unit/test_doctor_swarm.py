@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,7 @@ def row(service: str, state: State) -> Row:
     [
         (State.DOWN, "FAIL", "journalctl -u marketswarm@mesh.service -n 20", "marketswarm run mesh, or where `up` "),
         (State.RETURNING, "warn", "marketswarm alerts --follow", "marketswarm alerts --follow"),
+        (State.STOPPED, "warn", "systemctl start marketswarm@mesh.service", "marketswarm run mesh"),
         (State.UNSEEN, "warn", "systemctl start marketswarm@mesh.service", "marketswarm run mesh"),
         (State.UNKNOWN, "warn", "systemctl start marketswarm@mesh.service", "marketswarm run mesh"),
     ],
@@ -81,6 +83,15 @@ def test_a_service_that_does_not_beat_is_a_line(state: State, verdict: str, mana
         (check,) = beats(row("mesh", state), remedies=remedies)
         assert (check.name, check.verdict) == ("heartbeat mesh", verdict)
         assert (check.remedy or "").startswith(remedy)
+
+
+def test_who_is_down_or_stopped_is_said_with_what_is_known() -> None:
+    """The reason of a miss stands beside it; after a goodbye nothing is in doubt."""
+    crashed, gone, stopped = beats(
+        replace(row("mesh", State.DOWN), reason="crashed"), row("mesh", State.DOWN), row("mesh", State.STOPPED)
+    )
+    assert (crashed.found, gone.found) == ("is down: crashed", "is down")
+    assert stopped.found == "said goodbye; its miss is announced when its timeout is over"
 
 
 def test_who_is_up_shares_a_line() -> None:

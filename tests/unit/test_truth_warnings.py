@@ -55,6 +55,22 @@ def test_warns_of_a_timeout_that_a_single_lost_beat_exceeds(heartbeat: object, e
     assert warned(swarm(["a:heartbeat"], a={"heartbeat": heartbeat})) == expected
 
 
+@pytest.mark.parametrize(
+    ("heartbeat", "needed"),
+    [
+        ({"flap": {"changes": 4, "within_sec": 31}}, None),
+        ({"flap": {"changes": 4, "within_sec": 30}}, "> 30, 4 changes take longer than that, is 30"),
+        ({"flap": {"changes": 5, "within_sec": 31}}, "> 60, 5 changes take longer than that, is 31"),
+        ({"misses": 3, "flap": {"changes": 3, "within_sec": 60}}, "> 90, 3 changes take longer than that, is 60"),
+        ({"misses": 3}, None),
+    ],
+)
+def test_warns_of_a_flap_that_cannot_be(heartbeat: object, needed: str | None) -> None:
+    """Miss and end may follow at once, but each end is a timeout (or several) away from the next miss."""
+    expected = [f"services.a.heartbeat.flap.within_sec: should be {needed}"] if needed else []
+    assert warned(swarm(["a:heartbeat"], a={"heartbeat": heartbeat})) == expected
+
+
 def test_warns_where_the_timeout_is_stated() -> None:
     """A short timeout that healer's section sets is changed there."""
     document = swarm(["a:heartbeat"], a={"heartbeat": {"interval_sec": 20}})
