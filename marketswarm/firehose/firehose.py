@@ -37,7 +37,7 @@ class Firehose:
     """The subscription to one bus; reconnects for ever.
 
     ``channels`` has the place among ``services`` of the one that beats there. ``on_beats(beats, oddities)`` gets what
-    one read of the socket brought, by those places. ``on_live()`` is called when the subscription stands, also after a
+    was read, a piece at a time and by those places. ``on_live()`` is called when the subscription stands, also after a
     cut; ``on_lost(reason)`` once when the bus cannot be heard: it does not answer, or the canary did not come back. A
     cut that heals at once is not a loss. ``publish`` sends the canary on a connection of its own and raises
     BusUnreachableError or BusRefusedError.

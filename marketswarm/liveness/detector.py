@@ -84,7 +84,7 @@ class Detector:
         """Since when nothing has stood in the way of hearing."""
         self._state = bytearray(size)
         self._heard = [now] * size
-        """Arrival of the last beat; start of the watching where there is none. The beats of one read share a number."""
+        """Arrival of the last beat; start of the watching where there is none. Beats of one piece share a number."""
         self._sent = array("d", [0.0]) * size
         """When that beat was sent, by its sender's clock."""
         self._returning: dict[int, tuple[int, float]] = {}

@@ -1,12 +1,15 @@
 """The subscription of the firehose, where no server is needed."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from marketswarm.address import Address
 from marketswarm.errors import BusUnreachableError
-from marketswarm.firehose import Firehose
+from marketswarm.firehose import Beats, Firehose, Oddities
+from marketswarm.firehose.session import BUFFER_BYTES, PIECE_BYTES, Session
+from marketswarm.messages import Heartbeat, Malformed, encode
 
 
 class FakeSession:
@@ -78,3 +81,77 @@ def test_it_ends_when_cancelled_while_its_subscription_is_confirmed(
         assert session.ended
 
     asyncio.run(scene())
+
+
+class FakeTransport(asyncio.Transport):
+    """Neither brings nor sends anything."""
+
+    aborted = False
+
+    def pause_reading(self) -> None:
+        """Go on."""
+
+    def resume_reading(self) -> None:
+        """Go on."""
+
+    def abort(self) -> None:
+        """Note it."""
+        self.aborted = True
+
+
+def message(payload: bytes) -> bytes:
+    """Put a payload on the one channel into the words of the server."""
+    return b"*3\r\n$7\r\nmessage\r\n$4\r\nmesh\r\n$%d\r\n%b\r\n" % (len(payload), payload)
+
+
+def heard(wire: bytes, lengths: Sequence[int]) -> tuple[Beats, Oddities, FakeTransport]:
+    """Read bytes in reads of these lengths, the last of which is repeated; give what comes out."""
+    beats: Beats = []
+    oddities: Oddities = []
+    transport = FakeTransport()
+
+    async def scene() -> None:
+        def take(some: Beats, odd: Oddities) -> None:
+            beats.extend(some)
+            oddities.extend(odd)
+
+        session = Session({b"mesh": 0}, ["mesh"], "healer:canary", take)
+        session.connection_made(transport)
+        left, sizes = wire, list(lengths)
+        while left:
+            size = min(sizes[0] if len(sizes) == 1 else sizes.pop(0), len(left))
+            session.get_buffer(-1)[:size] = left[:size]
+            session.buffer_updated(size)
+            left = left[size:]
+
+    asyncio.run(scene())
+    return beats, oddities, transport
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [BUFFER_BYTES],
+        [PIECE_BYTES - 1],
+        [PIECE_BYTES],
+        [PIECE_BYTES + 1],
+        [1, 2, 3, PIECE_BYTES + 7, 3 * PIECE_BYTES],
+        [97],
+    ],
+)
+def test_each_beat_comes_once_and_in_its_turn_wherever_reads_end(lengths: list[int]) -> None:
+    """Reads and pieces end amid a beat, and what is odd does not hold up the rest."""
+    sent = [Heartbeat("mesh", i, 1.0) for i in range(1, 4000)]
+    wire = b"".join(message(encode(beat)) + (message(b"x") if beat.i % 1000 == 0 else b"") for beat in sent)
+    beats, oddities, transport = heard(wire, lengths)
+    assert beats == [(0, beat) for beat in sent]
+    assert oddities == [(0, Malformed.NOT_A_BEAT)] * 3
+    assert not transport.aborted
+
+
+def test_what_came_before_nonsense_counts_and_nothing_after_it() -> None:
+    """A server that speaks no RESP any more is left; no beat that it brought before is lost."""
+    good = message(encode(Heartbeat("mesh", 1, 1.0)))
+    beats, _, transport = heard(good + b"nonsense\r\n" + 1000 * good, [BUFFER_BYTES])
+    assert [beat.i for _, beat in beats] == [1]
+    assert transport.aborted
