@@ -1,8 +1,10 @@
 """Listens to the alerts as a stranger would, and notes when each came."""
 
 import json
+import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -10,6 +12,7 @@ import hiredis
 
 CHANNEL = "healer:alerts"
 LOOK_SEC = 0.05
+READ_BYTES = 1 << 13
 
 
 class Alerts:
@@ -28,7 +31,7 @@ class Alerts:
         self.again = 0
         """Misses of services whose miss had come."""
         self._reader = hiredis.Reader()
-        self._unread: list[tuple[bytes, float]] = []
+        self._unread: deque[tuple[bytes, float]] = deque()
         self._link = socket.create_connection(("127.0.0.1", port))
         self._link.settimeout(LOOK_SEC)
         self._link.sendall(f"SUBSCRIBE {CHANNEL}\r\n".encode())
@@ -44,20 +47,25 @@ class Alerts:
         end = time.monotonic() + within_sec
         while time.monotonic() < end:
             try:
-                self._unread.append((self._link.recv(1 << 16), time.monotonic()))
+                self._unread.append((self._link.recv(READ_BYTES), time.monotonic()))
             except TimeoutError:
-                self._read()
-                if over():
+                self._catch_up()
+                if not self._unread and over():
                     return
-        self._read()
+        while self._unread:
+            self._read()
+
+    def _catch_up(self) -> None:
+        """Look at what has come, until more comes."""
+        while self._unread and not select.select([self._link], [], [], 0)[0]:
+            self._read()
 
     def _read(self) -> None:
-        unread, self._unread = self._unread, []
-        for data, now in unread:
-            self._reader.feed(data)
-            while (reply := self._reader.gets()) is not False:
-                if isinstance(reply, list) and reply[0] == b"message":
-                    self._take(json.loads(reply[2]), now)
+        data, now = self._unread.popleft()
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            if isinstance(reply, list) and reply[0] == b"message":
+                self._take(json.loads(reply[2]), now)
 
     def _take(self, alert: dict[str, Any], now: float) -> None:
         if alert["type"] != "heartbeat_miss":
