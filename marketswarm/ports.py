@@ -1,5 +1,6 @@
 """Who listens on a TCP port of this machine, as /proc tells it (proc(5))."""
 
+import os
 import pwd
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,18 @@ def listener(port: int, proc: Path = _PROC) -> str | None:
     return None
 
 
+def listens(session: int, port: int, proc: Path = _PROC) -> bool:
+    """Whether somebody of a session (setsid(2)) listens on a port."""
+    for inode, _ in _listening(port, proc):
+        for pid in _holders(inode, proc):
+            try:
+                if os.getsid(pid) == session:
+                    return True
+            except ProcessLookupError:
+                continue  # gone by now
+    return False
+
+
 def _listening(port: int, proc: Path) -> Iterator[tuple[str, int]]:
     """Yield socket inode and user id of each listener, IPv4 before IPv6."""
     for table in ("tcp", "tcp6"):
@@ -28,14 +41,23 @@ def _listening(port: int, proc: Path) -> Iterator[tuple[str, int]]:
 
 
 def _process(inode: str, proc: Path) -> str | None:
+    for pid in _holders(inode, proc):
+        try:
+            return f"{(proc / str(pid) / 'comm').read_text(encoding='utf-8').strip()} (pid {pid})"
+        except OSError:
+            continue  # gone by now
+    return None
+
+
+def _holders(inode: str, proc: Path) -> Iterator[int]:
+    """Yield the processes that have a socket open."""
     socket = Path(f"socket:[{inode}]")
     for directory in proc.glob("[0-9]*"):
         try:
             if any(link.readlink() == socket for link in (directory / "fd").iterdir()):
-                return f"{(directory / 'comm').read_text(encoding='utf-8').strip()} (pid {directory.name})"
+                yield int(directory.name)
         except OSError:
             continue  # another user's, or gone by now
-    return None
 
 
 def _user(uid: int) -> str:

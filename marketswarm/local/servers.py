@@ -21,6 +21,7 @@ from marketswarm.local.child import Child
 from marketswarm.local.python import same_python
 from marketswarm.local.signals import how_it_ended
 from marketswarm.local.waiting import first_of
+from marketswarm.ports import listens
 
 PREFERRED_PORTS = {names.SYSTEM_BUS: 16379, names.MARKET_BUS: 16380}
 PROGRAMS = ("redis-server", "valkey-server")
@@ -53,10 +54,13 @@ class Server:
         return f"redis://{self.address}"
 
     async def answer(self) -> None:
-        """Wait for its first PONG. Raises BusUnreachableError where it dies or stays silent for START_SEC."""
+        """Wait for its first PONG. Raises BusUnreachableError where it dies or stays silent for START_SEC.
+
+        Another swarm's server, started on the same port a moment earlier, would answer for it.
+        """
         try:
             async with asyncio.timeout(START_SEC):
-                while not await _pongs(self.address):
+                while not (listens(self.child.pid, self.address.port) and await _pongs(self.address)):
                     if self.child.returncode is not None:
                         await self.ended()
                     await asyncio.sleep(_RETRY_SEC)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,32 @@ def test_a_port_that_is_taken_between_the_look_and_the_start_is_not_insisted_on(
 
         system, market = asyncio.run(ports())
     assert taken not in (system, market)
+
+
+@pytest.mark.parametrize("program", ["redis-server", None], ids=["redis-server", "embedded"])
+def test_two_swarms_that_start_at_once_never_share_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
+) -> None:
+    """Both find the same ports free; whose server is too late does not take the other's answer for its own."""
+    look, contested = servers.free_ports, {names.SYSTEM_BUS: free_port(), names.MARKET_BUS: free_port()}
+    looks: list[int] = []
+
+    def too_early(preferred: Sequence[int]) -> list[int]:
+        looks.extend(preferred)
+        return list(preferred) if looks.count(preferred[0]) <= 2 else look(preferred)
+
+    monkeypatch.setattr(servers, "free_ports", too_early)
+    monkeypatch.setattr(servers, "PREFERRED_PORTS", contested)
+    if program is None:
+        monkeypatch.setattr(servers, "PROGRAMS", ())
+
+    async def ports() -> list[int]:
+        async def swarm(stack: AsyncExitStack) -> list[int]:
+            running = await stack.enter_async_context(servers.private_servers(os.environ, tmp_path))
+            return [server.address.port for server in running.by_bus.values()]
+
+        async with AsyncExitStack() as one, AsyncExitStack() as two:
+            first, second = await asyncio.gather(swarm(one), swarm(two))
+            return first + second
+
+    assert len(set(asyncio.run(ports()))) == 4

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marketswarm.ports import listener
+from marketswarm.ports import listener, listens
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 LINE = (
@@ -42,3 +42,12 @@ def test_nobody_listens(tmp_path: Path, port: int, state: str) -> None:
     """Another port, or a connection from that port, is no listener; neither is a machine without such tables."""
     assert listener(6379, table(tmp_path, port=port, state=state)) is None
     assert listener(6379, tmp_path / "none") is None
+
+
+def test_who_listens_is_known_by_its_session() -> None:
+    """Its own is told from another, and its port from others."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert listens(os.getsid(0), port)
+        assert not listens(os.getsid(0) + 1, port)
+    assert not listens(os.getsid(0), port)
