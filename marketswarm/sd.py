@@ -30,6 +30,11 @@ class Manager:
         printable = line.encode("ascii", "replace").decode("ascii")
         self._send("STATUS=" + " ".join(printable.split()))
 
+    def close(self) -> None:
+        """Give the connection back; what is said after it is lost."""
+        if self._notifier is not None and self._notifier.socket:  # none where nobody listened
+            self._notifier.socket.close()
+
     def _send(self, assignment: str) -> None:
         if self._notifier is not None:
             self._notifier.notify(assignment)

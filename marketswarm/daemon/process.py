@@ -21,7 +21,11 @@ _log = logging.getLogger(__name__)
 
 async def run(name: str, work: Work, settings: Settings) -> None:
     """Run a service until SIGTERM or SIGINT. Raises a MarketSwarmError for what a person has to mend."""
-    manager = Manager(present=settings.notify_socket is not None)
+    with contextlib.closing(Manager(present=settings.notify_socket is not None)) as manager:
+        await _run(name, work, settings, manager)
+
+
+async def _run(name: str, work: Work, settings: Settings, manager: Manager) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -34,11 +35,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
 @pytest.fixture
 def manager(heard: Heard) -> Iterator[Manager]:
     """The service manager as a service sees it."""
-    manager = Manager(present=True)
-    yield manager
-    notifier = manager._notifier  # noqa: SLF001 - sdnotify keeps its socket open for the life of a process
-    assert notifier is not None
-    notifier.socket.close()
+    with closing(Manager(present=True)) as manager:
+        yield manager
 
 
 def test_each_sign_is_a_datagram_of_its_own(manager: Manager, heard: Heard) -> None:
@@ -80,6 +78,7 @@ def test_without_a_service_manager_it_is_silent(heard: Heard) -> None:
     manager.ready()
     manager.alive()
     manager.stopping()
+    manager.close()
     assert heard() == []
 
 
@@ -89,6 +88,7 @@ def test_a_service_manager_that_is_gone_does_no_harm(heard: Heard, monkeypatch: 
     monkeypatch.setenv("NOTIFY_SOCKET", f"@marketswarm-nobody-{time.monotonic_ns()}")
     manager = Manager(present=True)
     manager.alive()
+    manager.close()
     assert heard() == []
 
 

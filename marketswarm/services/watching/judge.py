@@ -1,7 +1,6 @@
 """The judge of one bus: hears its services, and convicts one only after making sure that it is not deaf itself."""
 
 import asyncio
-import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -12,26 +11,24 @@ from marketswarm.clock import Clock
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.firehose import Beats, Firehose, Oddities
 from marketswarm.liveness import Detector, Silence, State, Terms, Transition
-from marketswarm.messages import Malformed
-from marketswarm.pacing import RateLimit, until_tick
+from marketswarm.pacing import until_tick
 from marketswarm.services.watching.causes import Causes
 from marketswarm.services.watching.findings import Finding, Legacy, Recalled, Reports, Target, Verdicts
 from marketswarm.services.watching.groups import Groups
 from marketswarm.services.watching.leases import Leases
+from marketswarm.services.watching.oddities import OddityLog
 from marketswarm.services.watching.stalls import Stalls
+from marketswarm.services.watching.standings import Standings
 
 RETRY_SEC = 0.25
 STALE_SEC = 0.25
 """Evidence that has waited longer for the rest is asked for again."""
-ODDITY_PERIOD_SEC = 60.0
 QUIET_SEC = 1.0
 """A subscription that has brought nothing for so long is asked whether it still hears."""
 LOSS_SEC = 10.0
 """A loss is known later than it began, by less than this."""
 RETURN_SEC = 1.0
 """How long after a bus's return what it brings may be old: senders give a beat up after as long."""
-REPORTS = 10_000
-"""How many services are reported of at a time, besides those who have changed."""
 TOLD = 500
 """How many are convicted in one go: of a crowd the first are stored while the others are still judged."""
 _log = logging.getLogger(__name__)
@@ -55,14 +52,12 @@ class Judge:
     ) -> None:
         """``mark`` is called at each turn; ``before`` is of who judged this bus until the truth changed."""
         self.tried = asyncio.Event()
-        self.malformed = 0
         self._bus = bus
         self._bus.loud = False  # the subscription tells of a loss, and does so once
         self._clock = clock
         self._verdicts = verdicts
         self._pace_sec = pace_sec
         self._mark = mark
-        self._oddities = RateLimit(ODDITY_PERIOD_SEC)
         self._lost_at: float | None = None
         self._ask_all = False
         self._wake = asyncio.Event()
@@ -70,10 +65,9 @@ class Judge:
         self.detector = Detector(self._enrol(targets), clock.monotonic(), host=host.name())
         self.detector.freeze()  # until the subscription stands
         self._causes = Causes(bus, self.detector)
-        self._unreported = iter(range(len(self.detector.services)))
-        self._stale: set[int] = set()
-        """Of whom the last report is out of date."""
         self._groups = Groups(bus.name, self.detector, verdicts)
+        self._standings = Standings(self.detector, self._groups.flaps)
+        self._oddities = OddityLog(self.detector.services)
         self._leases = Leases(bus, self.detector)
         self._stalls = Stalls(clock, (terms.interval_sec for terms in self.detector.kinds), pace_sec)
         self._late_since: float | None = None
@@ -115,13 +109,7 @@ class Judge:
 
     def report(self, to: Reports) -> None:
         """Tell how each service stands: a part of all of them at each call, and those of whom something has changed."""
-        self._stale.update(self.detector.numbers.changed, itertools.islice(self._unreported, REPORTS))
-        for row in self._stale:
-            tally = self.detector.numbers.tally(row)
-            service = self.detector.services[row]
-            to.record(service, self.detector.state(row), tally, flapping=self._groups.flaps(row))
-        self._stale.clear()
-        self.detector.numbers.changed.clear()
+        self._standings.report(to)
 
     def legacy(self) -> Legacy:
         """What the next judge of this bus goes on with."""
@@ -155,7 +143,7 @@ class Judge:
         if quiet_sec >= QUIET_SEC and not self._asking:
             self._asking = True
             self._group.create_task(self._make_sure())
-        self._stale.update(self._groups.turn(now))
+        self._standings.changed(self._groups.turn(now))
         for row in self.detector.numbers.calm(now, lambda row: 2 * self.detector.terms(row).silence_sec):
             _log.info("%s: one process beats under this name again", self.detector.services[row])
 
@@ -262,8 +250,7 @@ class Judge:
             self._returned(transition, now)
         if self.detector.numbers.news:
             self._tell_news()
-        for row, oddity in oddities:
-            self._report(self.detector.services[row], oddity, now)
+        self._oddities.take(oddities, now)
 
     def _returned(self, transition: Transition, now: float) -> None:
         group = self._groups.of_return(transition.row, now) if transition.old is State.MISSED else ""
@@ -271,20 +258,13 @@ class Judge:
         self._wake.set()  # its deadline may be nearer than what is waited for
 
     def _tell(self, finding: Finding) -> None:
-        self._stale.add(finding.transition.row)
+        self._standings.changed((finding.transition.row,))
         self._verdicts.turned(finding)
 
     def _tell_news(self) -> None:
         news, self.detector.numbers.news = self.detector.numbers.news, []
         for row, event in news:
             self._verdicts.happened(self.detector.services[row], event, self.detector.numbers.tally(row))
-
-    def _report(self, service: str, oddity: Malformed, now: float) -> None:
-        """Say that something on a channel is no heartbeat: how much and why, never what."""
-        self.malformed += 1
-        if count := self._oddities.allow(f"{service} {oddity.name}", now):
-            text = "%s: ignored %d message(s) on its channel %s (%d so far)"
-            _log.warning(text, service, count, oddity.value, self.malformed)
 
     def _live(self) -> None:
         now = self._clock.monotonic()
