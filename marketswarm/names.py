@@ -43,6 +43,28 @@ ALERT_LOG_MAXLEN: Final = 10_000
 RECORDS: Final = "healer:records"
 """A hash: what healer keeps of each service, for itself after a restart and for ``marketswarm status``."""
 
+# Telling people.
+DEAD_LETTERS: Final = "healer:alerts:dead"
+"""A stream: what a target refused for good, for ``marketswarm alerts --undelivered``."""
+DEAD_LETTERS_MAXLEN: Final = 10_000
+SILENCES: Final = "healer:silences"
+"""A hash, a field a subject: who is not to be told of, and until when."""
+ACKS: Final = "healer:acks"
+"""A hash, a field a subject: who has been seen to be down, so that nobody is reminded of it."""
+EVERYTHING: Final = "*"
+"""The subject of a silence, and of a maintenance window, that stands for all of them."""
+NOTIFY_LEASE: Final = "healer:notify:lease"
+"""A string with a TTL: which of healer and sentinel tells people now."""
+NOTIFY_STATE: Final = "healer:notify:state"
+"""A hash, a field a watcher and target: how the last delivery went, for ``marketswarm doctor``."""
+NOTIFY_ASKED: Final = "healer:notify:asked"
+"""A stream: what commands ask of those who tell people."""
+NOTIFY_ASKED_MAXLEN: Final = 100
+DEFAULT_RATE_LIMIT_SEC: Final = 60.0
+DEFAULT_REMIND_SEC: Final = 14_400.0
+DEFAULT_WEBHOOK_TIMEOUT_SEC: Final = 10.0
+DEFAULT_DEADMAN_SEC: Final = 60.0
+
 HEARTBEAT_MISS: Final = "heartbeat_miss"
 HEARTBEAT_OK: Final = "heartbeat_ok"
 HEALER_MISS: Final = "healer_miss"
@@ -87,8 +109,19 @@ ENV_ALERT_CHANNEL: Final = "ALERT_CHANNEL"
 ENV_HB_INTERVAL_SEC: Final = "HB_INTERVAL_SEC"
 ENV_HEALER_HEARTBEAT_CHANNEL: Final = "HEALER_HEARTBEAT_CHANNEL"
 ENV_SENTINEL_TIMEOUT_SEC: Final = "SENTINEL_TIMEOUT_SEC"
-# Promised, and without effect in this version: whoever sets one is told so.
-LATER_ENV: Final = ("WEBHOOK_URL", "SMTP_HOST", "NOTIFY_URLS")
+ENV_WEBHOOK_URL: Final = "WEBHOOK_URL"
+ENV_WEBHOOK_TIMEOUT_SEC: Final = "WEBHOOK_TIMEOUT_SEC"
+ENV_SMTP_HOST: Final = "SMTP_HOST"
+ENV_SMTP_PORT: Final = "SMTP_PORT"
+ENV_SMTP_TLS: Final = "SMTP_TLS"
+ENV_SMTP_USER: Final = "SMTP_USER"
+ENV_SMTP_PASS: Final = "SMTP_PASS"
+ENV_SMTP_FROM: Final = "SMTP_FROM"
+ENV_SMTP_TO: Final = "SMTP_TO"
+ENV_NOTIFY_URLS: Final = "NOTIFY_URLS"
+ENV_RATE_LIMIT_SEC: Final = "RATE_LIMIT_SEC"
+ENV_DEADMAN_URL: Final = "DEADMAN_URL"
+ENV_DEADMAN_SEC: Final = "DEADMAN_SEC"
 ENV_CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
 
 # systemd units.
@@ -134,6 +167,21 @@ def lease_key(service: str) -> str:
 def health_key(service: str) -> str:
     """The key that holds a service's latest alert or ok object."""
     return f"health:{service}"
+
+
+def notify_group(target: str) -> str:
+    """The consumer group on the alert log that holds how far a target has been told."""
+    return f"notify:{target}"
+
+
+def notify_records(target: str) -> str:
+    """A hash: what a target was told and what it has still to be told, a field an incident."""
+    return f"healer:notify:{target}"
+
+
+def notify_answers(question: str) -> str:
+    """A list with a TTL: what those who tell people answered to a command."""
+    return f"healer:notify:answers:{question}"
 
 
 def canary_channel(watcher: str) -> str:

@@ -12,9 +12,9 @@ PACKAGE = Path(marketswarm.__file__).parent
 GROUND = {"names", "errors", "address", "text"}
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "variables"},
-    {"liveness"},
+    {"liveness", "notices"},
     {"line"},
-    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "host", "hostfiles", "units", "ports"},
+    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "host", "hostfiles", "units", "ports", "notifier"},
     {"inspection"},
     {"daemon", "ending"},
     {"services.watching"},

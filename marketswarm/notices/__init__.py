@@ -1,0 +1,1 @@
+"""What people are told of the alerts, when, and in which words. Pure: ``now`` is an argument."""
