@@ -12,7 +12,14 @@ from typing import Any, TypeVar, cast
 
 from marketswarm import names
 from marketswarm.address import Address
-from marketswarm.errors import NO_DESCRIPTOR, BusRefusedError, BusUnreachableError, NotRedisError, reason
+from marketswarm.errors import (
+    NO_DESCRIPTOR,
+    BusRefusedError,
+    BusUnreachableError,
+    NoGroupError,
+    NotRedisError,
+    reason,
+)
 from marketswarm.line import Command, Line, NotRedis, Refusal
 
 TIMEOUT_SEC = 1.0
@@ -64,22 +71,52 @@ def client_name(who: str) -> str:
 class Bus:
     """A Redis server by its name. Connects when first used, and again whenever it has to."""
 
-    def __init__(self, name: str, address: Address, *, client_name: str, loud: bool = True) -> None:
+    def __init__(
+        self, name: str, address: Address, *, client_name: str, loud: bool = True, timeout_sec: float = TIMEOUT_SEC
+    ) -> None:
+        """``timeout_sec`` is how long an answer may take; more than usual for one that the server may hold back."""
         self.name = name
         self.address = address
         self.loud = loud
         """Whether a line is logged when the bus goes and when it is back; False where somebody else says so."""
-        self._line = Line(address, client_name=client_name, timeout_sec=TIMEOUT_SEC)
+        self._line = Line(address, client_name=client_name, timeout_sec=timeout_sec)
         self._lost_at: float | None = None
         self._lease_refused = False
 
+    async def ask(self, commands: Sequence[Command], *, refusals: bool = False) -> list[Any]:
+        """Send commands in one go and return their answers: the one way in which they go out.
+
+        With ``refusals`` the caller looks for those among the answers; else the first one is raised.
+        """
+        answers = await self._call(lambda: self._line.ask(commands))
+        first = next((answer for answer in answers if isinstance(answer, Refusal)), None)
+        if first and (not refusals or str(first).startswith(_AWAY)):
+            raise self._no(first)
+        return answers
+
+    async def fields(self, key: str) -> dict[str, bytes]:
+        """Read a hash; empty where there is none."""
+        (words,) = await self.ask([("HGETALL", key)])
+        return {field.decode(errors="replace"): value for field, value in zip(words[::2], words[1::2], strict=True)}
+
+    async def set_fields(self, key: str, fields: Mapping[str, bytes]) -> None:
+        """Store these fields of a hash; the others stay."""
+        if fields:
+            await self.ask([("HSET", key, *(word for field in fields.items() for word in field))])
+
+    async def drop_fields(self, key: str, fields: Iterable[str]) -> int:
+        """Take fields out of a hash; returns how many were there."""
+        wanted = list(fields)
+        (dropped,) = await self.ask([("HDEL", key, *wanted)]) if wanted else (0,)
+        return cast("int", dropped)
+
     async def ping(self) -> None:
         """Ask for any answer at all."""
-        await self._ask([("PING",)])
+        await self.ask([("PING",)])
 
     async def publish(self, channel: str, payload: bytes) -> int:
         """Publish; returns how many connections heard it."""
-        (heard_by,) = await self._ask([("PUBLISH", channel, payload)])
+        (heard_by,) = await self.ask([("PUBLISH", channel, payload)])
         return cast("int", heard_by)
 
     async def beat(self, service: str, channel: str, payload: bytes, lease_ms: int) -> None:
@@ -87,7 +124,7 @@ class Bus:
 
         A bus that is out of memory or disk refuses the lease and still takes the beat, so this is no transaction.
         """
-        stored, published = await self._ask(
+        stored, published = await self.ask(
             [("SET", names.lease_key(service), payload, "PX", lease_ms), ("PUBLISH", channel, payload)], refusals=True
         )
         if isinstance(published, Refusal):
@@ -105,16 +142,16 @@ class Bus:
         wanted = list(services)
         if 0 < len(wanted) <= _FEW:
             keys = [names.lease_key(service) for service in wanted]
-            values, *left = await self._ask([("MGET", *keys), *(("PTTL", key) for key in keys)])
+            values, *left = await self.ask([("MGET", *keys), *(("PTTL", key) for key in keys)])
             raw = dict(zip(wanted, values, strict=True))
         else:
             raw = await self._values({service: names.lease_key(service) for service in wanted})
-            left = await self._ask([("PTTL", names.lease_key(service)) for service in raw])
+            left = await self.ask([("PTTL", names.lease_key(service)) for service in raw])
         return {svc: Lease(beat, ttl) for (svc, beat), ttl in zip(raw.items(), left, strict=True) if beat is not None}
 
     async def connected(self) -> set[str]:
         """Fetch the names of the clients that are connected (CLIENT LIST); none where that may not be asked."""
-        (listed,) = await self._ask([("CLIENT", "LIST")], refusals=True)
+        (listed,) = await self.ask([("CLIENT", "LIST")], refusals=True)
         if not isinstance(listed, bytes):
             return set()
         words = (word for line in listed.decode(errors="replace").splitlines() for word in line.split())
@@ -126,7 +163,7 @@ class Bus:
 
     async def fill_health(self, health: Mapping[str, bytes]) -> None:
         """Store the health of each of these services where there is none."""
-        await self._ask([("SET", names.health_key(service), event, "NX") for service, event in health.items()])
+        await self.ask([("SET", names.health_key(service), event, "NX") for service, event in health.items()])
 
     async def records(self, services: Iterable[str]) -> dict[str, bytes]:
         """Fetch what healer keeps of each service for itself and for ``status``, as JSON."""
@@ -134,14 +171,13 @@ class Bus:
         found: dict[str, bytes] = {}
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
-            (values,) = await self._ask([("HMGET", names.RECORDS, *chunk)])
+            (values,) = await self.ask([("HMGET", names.RECORDS, *chunk)])
             found |= {service: raw for service, raw in zip(chunk, values, strict=True) if raw is not None}
         return found
 
     async def keep_records(self, records: Mapping[str, bytes]) -> None:
         """Store what healer keeps of these services."""
-        if records:
-            await self._ask([("HSET", names.RECORDS, *(word for record in records.items() for word in record))])
+        await self.set_fields(names.RECORDS, records)
 
     async def record(self, entries: Sequence[Entry], *, channel: str | None, unsure: bool = False) -> None:
         """Keep verdicts, all or nothing: append them to the alert log, set ``health:<svc>``, publish them in order.
@@ -161,25 +197,25 @@ class Bus:
             commands.append(("MSET", *(word for pair in health.items() for word in pair)))
         if channel:
             commands += [("PUBLISH", channel, entry.event) for entry in entries if entry.publish]
-        answers = await self._ask([("MULTI",), *commands, ("EXEC",)], refusals=True)
+        answers = await self.ask([("MULTI",), *commands, ("EXEC",)], refusals=True)
         if refusal := next((answer for answer in answers if isinstance(answer, Refusal)), None):
             raise self._refused(refusal)
 
     async def last(self, stream: str, count: int) -> list[tuple[str, bytes]]:
         """Read the newest entries of a stream, the oldest of them first: entry ids, and what their ``event`` holds."""
-        (entries,) = await self._ask([("XREVRANGE", stream, "+", "-", "COUNT", count)])
+        (entries,) = await self.ask([("XREVRANGE", stream, "+", "-", "COUNT", count)])
         pairs = ((entry_id, dict(zip(words[::2], words[1::2], strict=True))) for entry_id, words in entries)
         return events(pairs)[::-1]
 
     async def truth(self, key: str) -> StoredTruth | None:
         """Read the truth document and the hash beside it; None where there is no document."""
-        ((raw, sha256),) = await self._ask([("MGET", key, names.truth_hash_key(key))])
+        ((raw, sha256),) = await self.ask([("MGET", key, names.truth_hash_key(key))])
         return None if raw is None else StoredTruth(raw, sha256.decode("ascii", "replace") if sha256 else None)
 
     async def put_truth(self, key: str, raw: bytes, sha256: str) -> None:
         """Write the document and its hash in one transaction, then tell who listens."""
         store: list[Command] = [("SET", key, raw), ("SET", names.truth_hash_key(key), sha256)]
-        await self._ask([("MULTI",), *store, ("EXEC",)])
+        await self.ask([("MULTI",), *store, ("EXEC",)])
         await self.publish(names.TRUTH_CHANGED, sha256.encode())
 
     async def close(self) -> None:
@@ -190,19 +226,11 @@ class Bus:
         """Fetch strings by MGET, in chunks; what is not there, or is no string, is left out."""
         wanted = list(keys.items())
         chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
-        answers = await self._ask([("MGET", *(key for _, key in chunk)) for chunk in chunks])
+        answers = await self.ask([("MGET", *(key for _, key in chunk)) for chunk in chunks])
         pairs = (
             pair for chunk, values in zip(chunks, answers, strict=True) for pair in zip(chunk, values, strict=True)
         )
         return {name: value for (name, _), value in pairs if value is not None}
-
-    async def _ask(self, commands: Sequence[Command], *, refusals: bool = False) -> list[Any]:
-        """Ask on the bare line; with ``refusals`` the caller looks for those among the answers."""
-        answers = await self._call(lambda: self._line.ask(commands))
-        first = next((answer for answer in answers if isinstance(answer, Refusal)), None)
-        if first and (not refusals or str(first).startswith(_AWAY)):
-            raise self._no(first)
-        return answers
 
     def _no(self, refusal: Refusal) -> BusUnreachableError | BusRefusedError:
         if str(refusal).startswith(_AWAY):
@@ -239,7 +267,8 @@ class Bus:
         return BusUnreachableError(line)
 
     def _refused(self, error: Exception) -> BusRefusedError:
-        return BusRefusedError(f"{self.name} at {self.address} refuses: {reason(error)}; see its log and its ACL")
+        kind = NoGroupError if str(error).startswith("NOGROUP") else BusRefusedError
+        return kind(f"{self.name} at {self.address} refuses: {reason(error)}; see its log and its ACL")
 
 
 def events(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[tuple[str, bytes]]:

@@ -63,6 +63,10 @@ class BusRefusedError(MarketSwarmError):
     exit_code = 77  # EX_NOPERM
 
 
+class NoGroupError(BusRefusedError):
+    """A consumer group that a bus no longer has: it came back without its data."""
+
+
 class NotRedisError(BusRefusedError):
     """What listens at a bus's address does not speak as Redis does."""
 
@@ -71,6 +75,12 @@ class BadEnvironmentError(MarketSwarmError):
     """A variable or a setting of this process that cannot be used."""
 
     exit_code = 78  # EX_CONFIG
+
+
+class NobodyTellsError(MarketSwarmError):
+    """There is neither a healer nor a sentinel that could tell people."""
+
+    exit_code = 69  # EX_UNAVAILABLE
 
 
 class NotAllowedError(MarketSwarmError):

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import random
-import re
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 
 from marketswarm import names
+from marketswarm.durations import LIKE, in_seconds
 from marketswarm.errors import BusUnreachableError
 from marketswarm.inspection import InspectedBus
 from marketswarm.messages import TROUBLES, decode_alert, group_of, sentence
@@ -19,7 +19,6 @@ from marketswarm.term import Paint, local_time
 BLOCK_MS = 500
 SHOWN = 50
 Entry = tuple[str, bytes]
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_since(text: str, now: float) -> float:
@@ -27,12 +26,12 @@ def parse_since(text: str, now: float) -> float:
 
     Raises ValueError with a phrase for the user.
     """
-    if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
-        return now - int(ago[1]) * _UNITS[ago[2]]
+    if (ago_sec := in_seconds(text)) is not None:
+        return now - ago_sec
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is neither like 90s, 15m, 2h, 3d nor a time like 2026-01-31T09:30") from None
+        raise ValueError(f"{text!r} is neither like {LIKE} nor a time like 2026-01-31T09:30") from None
 
 
 async def entries(settings: Settings, *, since: float | None, follow: bool) -> AsyncIterator[Entry]:

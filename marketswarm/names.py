@@ -119,6 +119,8 @@ ENV_SMTP_PASS: Final = "SMTP_PASS"
 ENV_SMTP_FROM: Final = "SMTP_FROM"
 ENV_SMTP_TO: Final = "SMTP_TO"
 ENV_NOTIFY_URLS: Final = "NOTIFY_URLS"
+TARGET_ENV: Final = (ENV_WEBHOOK_URL, ENV_SMTP_HOST, ENV_NOTIFY_URLS)
+"""Each of these makes a target."""
 ENV_RATE_LIMIT_SEC: Final = "RATE_LIMIT_SEC"
 ENV_DEADMAN_URL: Final = "DEADMAN_URL"
 ENV_DEADMAN_SEC: Final = "DEADMAN_SEC"
@@ -177,6 +179,16 @@ def notify_group(target: str) -> str:
 def notify_records(target: str) -> str:
     """A hash: what a target was told and what it has still to be told, a field an incident."""
     return f"healer:notify:{target}"
+
+
+def state_of(watcher: str, target: str) -> str:
+    """The field of ``healer:notify:state`` that a watcher has for a target."""
+    return f"{watcher} {target}"
+
+
+def proof_of(watcher: str, target: str) -> str:
+    """The field of ``healer:notify:state`` with the last test that went well."""
+    return f"{watcher} {target} test"
 
 
 def notify_answers(question: str) -> str:

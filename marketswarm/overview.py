@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from marketswarm import names
+from marketswarm import names, pauses
 from marketswarm.bus import Bus, Lease, connect
 from marketswarm.daemon import own_position
-from marketswarm.daemon.following import sources
-from marketswarm.errors import BadTruthError, BusUnreachableError
+from marketswarm.errors import BusUnreachableError
+from marketswarm.inuse import truth_in_use
 from marketswarm.messages import (
     MISSES,
     Alert,
@@ -23,7 +23,7 @@ from marketswarm.messages import (
 from marketswarm.settings import Settings
 from marketswarm.term import Paint, local_time
 from marketswarm.text import printable
-from marketswarm.truth import Held, Position, Truth, best, examine
+from marketswarm.truth import Position, Truth
 
 CLIENT_NAME = "marketswarm:status"
 
@@ -48,7 +48,8 @@ class Row:
     """One service. Seconds are since the last beat; ``since`` is the time of the last verdict, epoch seconds.
 
     ``reason`` is why it is down. ``lost_beats``, ``restarts`` and ``duplicates`` (of processes that beat in turn) are
-    what its watcher has counted.
+    what its watcher has counted. ``silenced_until`` (epoch seconds) and ``acked_by`` say what keeps people from being
+    told of it, and change nothing else.
     """
 
     service: str
@@ -62,6 +63,8 @@ class Row:
     lost_beats: int = 0
     restarts: int = 0
     duplicates: int = 0
+    silenced_until: float | None = None
+    acked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ async def look(settings: Settings) -> Overview:
     Raises BusUnreachableError where system-redis, which holds the verdicts, does not answer, or no bus has the truth;
     BadTruthError where what they have cannot be used.
     """
-    truth = await _truth(settings)
+    truth = await truth_in_use(settings, client_name=CLIENT_NAME)
     urls = truth.bus_urls()
     buses = connect({bus: settings.address(bus, urls) for bus in urls}, client_name=CLIENT_NAME)
     try:
@@ -100,37 +103,12 @@ async def look(settings: Settings) -> Overview:
             await bus.close()
 
 
-async def _truth(settings: Settings) -> Truth:
-    """Find the truth as a service does that starts now."""
-    buses = connect(sources(settings), client_name=CLIENT_NAME)
-    found: list[Held] = []
-    lost: list[BusUnreachableError] = []
-    try:
-        for bus in buses.values():
-            try:
-                stored = await bus.truth(settings.truth_key)
-            except BusUnreachableError as error:
-                lost.append(error)
-            else:
-                found += [examine(stored.raw, stored.sha256)] if stored else []
-    finally:
-        for bus in buses.values():
-            await bus.close()
-    if loaded := best(found):
-        return loaded.truth
-    if found:
-        raise BadTruthError([fault for held in found for fault in held.faults])
-    if lost:
-        raise lost[0]
-    where = " or ".join(f"{bus.name} ({bus.address})" for bus in buses.values())
-    raise BusUnreachableError(f"there is no {settings.truth_key} on {where}: run marketswarm-seed")
-
-
 async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Overview:
     watched = {p.service: p for p in truth.watched(default_timeout_sec=settings.default_timeout_sec)}
     positions = {svc: own_position(svc, truth, settings) for svc in truth.services} | watched
     health = await buses[names.SYSTEM_BUS].health(positions)
     records = await buses[names.SYSTEM_BUS].records(positions)
+    paused = await pauses.read(buses[names.SYSTEM_BUS])
     leases: dict[str, Lease] = {}
     silent: set[str] = set()
     for name, bus in buses.items():
@@ -145,6 +123,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
             leases.get(service),
             health.get(service),
             decode_record(records.get(service, b"")),
+            paused,
             trusted=position.bus not in silent and _watcher_of(service) in leases,
         )
         for service, position in sorted(positions.items())
@@ -168,7 +147,13 @@ def _is_down(health: bytes | None) -> bool:
 
 
 def _row(
-    at: Position, lease: Lease | None, health: bytes | None, record: ServiceRecord | None, *, trusted: bool
+    at: Position,
+    lease: Lease | None,
+    health: bytes | None,
+    record: ServiceRecord | None,
+    paused: pauses.Pauses,
+    *,
+    trusted: bool,
 ) -> Row:
     alert = decode_alert(health) if health else None
     # A key without a TTL is no lease: it would never run out.
@@ -189,6 +174,8 @@ def _row(
         lost_beats=kept.lost_beats,
         restarts=kept.restarts,
         duplicates=kept.duplicates,
+        silenced_until=paused.silenced_until(at.service, time.time()),
+        acked_by=paused.acked_by(at.service, alert),
     )
 
 
@@ -232,13 +219,14 @@ def render(overview: Overview, paint: Paint) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     age = "-" if row.beat_age_sec is None else f"{row.beat_age_sec:.1f} s ago"
+    why = [printable(row.reason)] if row.reason else []
     return (
         row.service,
         str(row.state),
         age,
         _since(row.since),
         printable(row.host or "-"),
-        printable(row.reason or ""),
+        "; ".join(why + pauses.noted(row.silenced_until, row.acked_by, time.time())),
     )
 
 

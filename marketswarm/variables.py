@@ -23,6 +23,7 @@ NOTE: Final = "An empty value counts as unset. Any of them may come as a systemd
 
 _SYSTEM, _MARKET = map(names.bus_env, names.DEFAULT_BUS_URLS)
 _SYSTEM_URL, _MARKET_URL = names.DEFAULT_BUS_URLS.values()
+_TELLERS: Final = f"{names.HEALER}, {names.SENTINEL}"
 
 VARIABLES: Final = (
     Variable(
@@ -63,5 +64,47 @@ VARIABLES: Final = (
         "sentinel",
         "when healer is missed; wins over truth's `timeout_sec` of healer",
         "3 \N{MULTIPLICATION SIGN} healer's interval",
+    ),
+    Variable(
+        (names.ENV_WEBHOOK_URL,),
+        _TELLERS,
+        "an address that alerts are posted to: Slack's, Discord's, or any that takes JSON",
+    ),
+    Variable(
+        (names.ENV_WEBHOOK_TIMEOUT_SEC,),
+        _TELLERS,
+        "how long a post may take in all",
+        f"{names.DEFAULT_WEBHOOK_TIMEOUT_SEC:g}",
+    ),
+    Variable((names.ENV_SMTP_HOST,), _TELLERS, "the server that takes mail; without it, none is sent"),
+    Variable(
+        (names.ENV_SMTP_TO, names.ENV_SMTP_FROM),
+        _TELLERS,
+        "who gets mail, with commas between them; who it is from",
+        f"none, `{names.ENV_SMTP_USER}` or `marketswarm@HOST`",
+    ),
+    Variable(
+        (names.ENV_SMTP_TLS, names.ENV_SMTP_PORT),
+        _TELLERS,
+        "starttls, tls or none; with each its usual port: 587, 465, 25",
+        "starttls, and tls on port 465",
+    ),
+    Variable((names.ENV_SMTP_USER, names.ENV_SMTP_PASS), _TELLERS, "the login, where the server wants one"),
+    Variable(
+        (names.ENV_NOTIFY_URLS,),
+        _TELLERS,
+        "addresses of any kind that Apprise knows, with blanks between them; needs `marketswarm[apprise]`",
+    ),
+    Variable(
+        (names.ENV_RATE_LIMIT_SEC,),
+        _TELLERS,
+        "each target gets no two messages within it; 0 is no limit",
+        f"{names.DEFAULT_RATE_LIMIT_SEC:g}",
+    ),
+    Variable(
+        (names.ENV_DEADMAN_URL, names.ENV_DEADMAN_SEC),
+        names.SENTINEL,
+        "an address to call as a sign of life, and how often: a watcher elsewhere says when the calls end",
+        f"none, {names.DEFAULT_DEADMAN_SEC:g}",
     ),
 )

@@ -30,6 +30,7 @@ def _services(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> 
 
 
 SERVICE_ARGUMENT = click.argument("service", shell_complete=_services)
+OPTIONAL_SERVICE_ARGUMENT = click.argument("service", required=False, shell_complete=_services)
 
 INTERRUPTED = 130
 

@@ -7,8 +7,10 @@ from marketswarm.cli.daemons import run, unit_failed
 from marketswarm.cli.doctor import doctor
 from marketswarm.cli.document import truth
 from marketswarm.cli.host import install, uninstall
+from marketswarm.cli.notify import notify
 from marketswarm.cli.play import demo, up
 from marketswarm.cli.seeding import seed
+from marketswarm.cli.silencing import ack, silence, silences, unsilence
 from marketswarm.cli.views import alerts, status
 
 
@@ -32,10 +34,14 @@ def main() -> None:
       marketswarm run healer         # one service, as its unit runs it
       marketswarm status             # who is up and who is down
       marketswarm alerts --follow    # what is being announced
+      marketswarm silence SERVICE    # tell nobody of it for an hour
     """
 
 
-for command in (run, up, demo, status, alerts, doctor, truth, install, uninstall, seed, unit_failed):
+LOOK = (status, alerts, doctor)
+TELL = (silence, unsilence, silences, ack, notify)
+RUN = (run, up, demo, truth, install, uninstall, seed, unit_failed)
+for command in (*LOOK, *TELL, *RUN):
     main.add_command(command)
 
 PROGRAMS: dict[str, click.Command] = {"marketswarm": main, "marketswarm-seed": seed}

@@ -52,12 +52,13 @@ def check_timeouts(targets: Iterable[Position]) -> None:
 def concern(name: str, truth: Truth, settings: Settings) -> tuple[object, ...]:
     """What of a truth concerns a service: where two truths agree in it, the work goes on over the change.
 
-    For every service its position, its section and the buses; for the watchers also whom they watch and where alerts
-    go.
+    For every service its position, its section and the buses; for the watchers also whom they watch, where alerts go,
+    and how people are told.
     """
     urls = truth.bus_urls()
     buses = {bus: settings.address(bus, urls) for bus in urls}
     own = (own_position(name, truth, settings), truth.services.get(name), buses)
     if name in (names.HEALER, names.SENTINEL):
-        return (*own, watched_by(name, truth, settings), truth.alerts_to(settings.alert_channel))
+        alerts_to = truth.alerts_to(settings.alert_channel)
+        return (*own, watched_by(name, truth, settings), alerts_to, truth.telling())
     return own

@@ -7,7 +7,7 @@ from marketswarm.services.watching import Finding, Words, watch
 
 async def work(daemon: Daemon) -> None:
     """Watch what healer's ``subscribe_to`` names."""
-    await watch(daemon, Words(_miss, _ok, _well, announces_buses=True))
+    await watch(daemon, Words(_miss, _ok, _well, announces_buses=True, deputy=False))
 
 
 def _miss(found: Finding, ts: int) -> HeartbeatMiss:

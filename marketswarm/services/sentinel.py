@@ -7,7 +7,7 @@ from marketswarm.services.watching import Finding, Words, watch
 
 async def work(daemon: Daemon) -> None:
     """Watch healer."""
-    await watch(daemon, Words(_miss, _ok, _well, announces_buses=False))
+    await watch(daemon, Words(_miss, _ok, _well, announces_buses=False, deputy=True))
 
 
 def _miss(found: Finding, ts: int) -> HealerMiss:

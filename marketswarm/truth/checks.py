@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from marketswarm import names
 from marketswarm.truth.models import Position, Truth
-from marketswarm.truth.wording import line, number, path, quoted
+from marketswarm.truth.wording import line, number, path, quoted, shown
 
 
 def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
@@ -15,6 +15,7 @@ def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
     yield from _shared_channels(truth)
     yield from _cycles(truth)
     yield from _short_timeouts(truth, left_out)
+    yield from _repeated_targets(truth)
 
 
 def timeout_line(truth: Truth, at: Position, relation: str) -> str:
@@ -58,6 +59,16 @@ def _short_timeouts(truth: Truth, left_out: Collection[str]) -> Iterator[str]:
         stated = truth.section(at.service).heartbeat.timeout_sec or _cadence(truth)
         if at.service not in left_out and stated is not None and stated <= at.interval_sec:
             yield timeout_line(truth, at, "must be >")
+
+
+def _repeated_targets(truth: Truth) -> Iterator[str]:
+    seen: set[str] = set()
+    for step, tier in enumerate(truth.section(names.HEALER).notify.escalation):
+        for index, target in enumerate(tier.targets):
+            loc = ("services", names.HEALER, "notify", "escalation", step, "targets", index)
+            if target in seen:
+                yield line(loc, f"must be in one step only{shown(loc, target)}")
+            seen.add(target)
 
 
 def _cycles(truth: Truth) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
+from itertools import pairwise
 
 from pydantic import BaseModel
 
@@ -11,6 +12,7 @@ from marketswarm.truth.credentials import Loc
 from marketswarm.truth.models import AccessPoint, Truth, implied_service
 from marketswarm.truth.wording import line, number, quoted, shown
 
+_NOTIFY: Loc = ("services", names.HEALER, "notify")
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
 # Editors read it to find the schema.
 _SCHEMA_LINK: Loc = ("$schema",)
@@ -20,25 +22,27 @@ def warnings(truth: Truth) -> tuple[str, ...]:
     """Find what a valid document probably gets wrong, as lines of the form ``path: phrase, is VALUE``."""
     return (
         *_unknown_fields(truth, ()),
-        *_stray_thresholds(truth),
+        *_stray_fields(truth),
         *_unknown_dependencies(truth),
         *_close_timeouts(truth),
         *_idle_flaps(truth),
         *_odd_watches(truth),
         *_unwatched(truth),
         *_long_names(truth),
+        *_early_steps(truth),
+        *_unknown_maintenance(truth),
     )
 
 
 def _unknown_fields(value: object, loc: Loc) -> Iterator[str]:
     if isinstance(value, BaseModel):
-        fields = type(value).model_fields
+        fields = {field.alias or name: name for name, field in type(value).model_fields.items()}
         for name in value.model_extra or ():
             if (*loc, name) != _SCHEMA_LINK:
                 close = difflib.get_close_matches(name[:64], fields, n=1)
                 yield line((*loc, name), f"is no known field{f', is {close[0]} meant?' if close else ''}")
-        for name in fields:
-            yield from _unknown_fields(getattr(value, name), (*loc, name))
+        for name, attribute in fields.items():
+            yield from _unknown_fields(getattr(value, attribute), (*loc, name))
     elif isinstance(value, dict):
         for name, item in value.items():
             yield from _unknown_fields(item, (*loc, name))
@@ -47,10 +51,11 @@ def _unknown_fields(value: object, loc: Loc) -> Iterator[str]:
             yield from _unknown_fields(item, (*loc, index))
 
 
-def _stray_thresholds(truth: Truth) -> Iterator[str]:
+def _stray_fields(truth: Truth) -> Iterator[str]:
     for name, section in truth.services.items():
-        if name != names.HEALER and "threshold" in section.model_fields_set:
-            yield line(("services", name, "threshold"), f"is read in the section of {names.HEALER} only")
+        for field in ("threshold", "notify"):
+            if name != names.HEALER and field in section.model_fields_set:
+                yield line(("services", name, field), f"is read in the section of {names.HEALER} only")
 
 
 def _unknown_dependencies(truth: Truth) -> Iterator[str]:
@@ -128,3 +133,23 @@ def _long_names(truth: Truth) -> Iterator[str]:
                 ("services", name),
                 f"should have at most {names.MAX_UNIT_NAME} characters to be run by a unit, whose user is ms-NAME",
             )
+
+
+def _early_steps(truth: Truth) -> Iterator[str]:
+    steps = truth.section(names.HEALER).notify.escalation
+    for index, (before, step) in enumerate(pairwise(steps), start=1):
+        if step.after_sec <= before.after_sec:
+            yield line(
+                (*_NOTIFY, "escalation", index, "after_sec"),
+                f"should be > that of the step before ({number(before.after_sec)}), is {number(step.after_sec)}",
+            )
+
+
+def _unknown_maintenance(truth: Truth) -> Iterator[str]:
+    watched = {at.service for at in truth.watched()}
+    known = truth.services.keys() | truth.bus_urls().keys() | watched | {names.EVERYTHING}
+    for place, planned in enumerate(truth.section(names.HEALER).notify.maintenance):
+        for index, subject in enumerate(planned.services):
+            loc = (*_NOTIFY, "maintenance", place, "services", index)
+            if subject not in known:
+                yield line(loc, f'should be a service of this document, a bus or "*"{shown(loc, subject)}')

@@ -5,26 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from marketswarm import names
 from marketswarm.address import Address
+from marketswarm.truth.fields import BusName, Count, IntervalSec, Line, Section, ServiceName, Text, TimeoutSec
+from marketswarm.truth.telling import Notify, Telling
 
-MAX_INTERVAL_SEC: Final = 86_400
-MAX_TIMEOUT_SEC: Final = 2_592_000
 MAX_BUSES: Final = 64
-# ECMA and Rust read these alike: the schema and the validator share them.
-TEXT: Final = r"^[^\s\u0000-\u001f\u007f-\u009f]*$"
-SERVICE_NAME: Final = f"^(?:{names.SERVICE_NAME})$"
-BUS_NAME: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _NAMED_BUSES: Final = 8
-
-Text = Annotated[str, Field(min_length=1, max_length=256, pattern=TEXT)]
-ServiceName = Annotated[str, Field(pattern=SERVICE_NAME)]
-BusName = Annotated[str, Field(pattern=BUS_NAME)]
-IntervalSec = Annotated[float, Field(gt=0, le=MAX_INTERVAL_SEC)]
-Count = Annotated[int, Field(ge=1, le=100)]
-TimeoutSec = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_SEC)]
 
 Buses = Mapping[str, Address]
 _DEFAULT_BUSES: Buses = {name: Address.parse(url) for name, url in names.DEFAULT_BUS_URLS.items()}
@@ -85,11 +74,7 @@ def _text_or_integer(value: object) -> object:
     raise ValueError("must be text or an integer")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-
-
-class Bus(_Section):
+class Bus(Section):
     """A Redis server that carries beats, alerts and truth."""
 
     url: Text = Field(description="Its address without a password, as in redis://127.0.0.1:6379.")
@@ -101,7 +86,7 @@ class Bus(_Section):
         return url
 
 
-class Flap(_Section):
+class Flap(Section):
     """When a service that goes and comes counts as flapping."""
 
     changes: Annotated[int, Field(ge=3, le=100)] = Field(
@@ -110,7 +95,7 @@ class Flap(_Section):
     within_sec: TimeoutSec = Field(description="Seconds; without a change for as long it is stable again.")
 
 
-class Heartbeat(_Section):
+class Heartbeat(Section):
     """How a service shows that it is alive."""
 
     channel: Text | None = Field(default=None, description="Default: the service's name and :heartbeat.")
@@ -140,7 +125,7 @@ class Heartbeat(_Section):
         return url
 
 
-class AccessPoint(_Section):
+class AccessPoint(Section):
     """A channel, stream or key on a bus, or the bus as a whole."""
 
     bus: str = Field(description="The name of a bus.")
@@ -170,14 +155,14 @@ AccessPoints = Annotated[
 ]
 
 
-class Access(_Section):
+class Access(Section):
     """What a service writes to and reads from."""
 
     publish_to: AccessPoints = Field(default=(), description="Where it writes. Healer: its alerts and its beat.")
     subscribe_to: AccessPoints = Field(default=(), description="What it reads. Healer: the heartbeats it watches.")
 
 
-class Threshold(_Section):
+class Threshold(Section):
     """When healer calls a service missed."""
 
     heartbeat_cadence: TimeoutSec | None = Field(
@@ -185,16 +170,20 @@ class Threshold(_Section):
     )
 
 
-class Service(_Section):
+class Service(Section):
     """One service: a daemon that beats."""
 
     heartbeat: Heartbeat = Field(default=Heartbeat(), description="Its sign of life.")
     access_points: Access = Field(default=Access(), description="What it writes to and reads from.")
     dependencies: tuple[Text, ...] = Field(default=(), strict=False, description="The services it needs.")
     threshold: Threshold = Field(default=Threshold(), description="Read in the section of healer only.")
+    notify: Notify = Field(default=Notify(), description="How people are told. Read in the section of healer only.")
+    runbook: Line | None = Field(
+        default=None, description="What to do first when it is down; people are told it with the alert."
+    )
 
 
-class Truth(_Section):
+class Truth(Section):
     """The one document from which every service learns where it stands."""
 
     model_config = ConfigDict(title="MarketSwarm truth")
@@ -249,6 +238,11 @@ class Truth(_Section):
         ]
         usual = [endpoint for endpoint in named if endpoint.key == names.ALERT_CHANNEL]
         return next(iter(usual + named), Endpoint(names.SYSTEM_BUS, default_channel))
+
+    def telling(self) -> Telling:
+        """Say how people are told: what stands under ``notify`` of healer, and the runbooks of all services."""
+        runbooks = {name: section.runbook for name, section in self.services.items() if section.runbook}
+        return self.section(names.HEALER).notify.telling(runbooks)
 
     def section(self, service: str) -> Service:
         """Give a service's section, or an empty one."""

@@ -13,7 +13,9 @@ from marketswarm.errors import BadTruthError
 from marketswarm.truth import strict
 from marketswarm.truth.checks import conflicts
 from marketswarm.truth.credentials import Loc, leaks
-from marketswarm.truth.models import BUS_NAME, MAX_BUSES, SERVICE_NAME, TEXT, Buses, Truth
+from marketswarm.truth.fields import BUS_NAME, SERVICE_NAME, TEXT
+from marketswarm.truth.models import MAX_BUSES, Buses, Truth
+from marketswarm.truth.telling import REMINDER, TOLD_TYPE, WHEN
 from marketswarm.truth.wording import line, number, shown
 
 _ALIAS: Final = "components"
@@ -37,6 +39,8 @@ _PATTERN_PHRASES: Final = {
     TEXT: "must be text without spaces and control characters",
     SERVICE_NAME: "must be a name of 1 to 64 letters a-z, digits and _",
     BUS_NAME: "must be a name of 1 to 63 letters a-z, digits and -, not - in front",
+    WHEN: "must be a time as in 02:00 or 2026-12-01T02:00",
+    TOLD_TYPE: f"must be {REMINDER} or a type of alert, as in {names.HEARTBEAT_MISS}",
 }
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketswarm.liveness import Terms
-from marketswarm.truth.models import MAX_TIMEOUT_SEC
+from marketswarm.truth.fields import MAX_TIMEOUT_SEC
 
 
 @pytest.mark.parametrize(

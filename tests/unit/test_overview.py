@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from marketswarm import overview
+from marketswarm import inuse, names, overview
 from marketswarm.address import Address
 from marketswarm.bus import Lease, StoredTruth
 from marketswarm.errors import BadTruthError, BusUnreachableError
 from marketswarm.messages import HealerMiss, HealerOk, Heartbeat, HeartbeatMiss, HeartbeatOk, ServiceRecord, encode
+from marketswarm.notices.silences import Ack, Silence
 from marketswarm.overview import Overview, Row, Verdict, render
 from marketswarm.settings import Settings
 from marketswarm.term import plain
@@ -64,6 +65,7 @@ class FakeBus:
         self.held: dict[str, Lease] = {}
         self.verdicts: dict[str, bytes] = {}
         self.kept: dict[str, bytes] = {}
+        self.hashes: dict[str, dict[str, bytes]] = {}
 
     async def truth(self, _key: str) -> StoredTruth | None:
         """Give the truth."""
@@ -84,6 +86,11 @@ class FakeBus:
         """Give what is kept of these services."""
         self.answer()
         return {service: self.kept[service] for service in services if service in self.kept}
+
+    async def fields(self, key: str) -> Mapping[str, bytes]:
+        """Give a hash."""
+        self.answer()
+        return self.hashes.get(key, {})
 
     async def close(self) -> None:
         """Note that it was given back."""
@@ -134,7 +141,8 @@ def swarm(monkeypatch: pytest.MonkeyPatch) -> Swarm:
     """A swarm in which all is well."""
     found = Swarm()
     found.market.open = False
-    monkeypatch.setattr(overview, "connect", lambda *_, **__: {bus.name: bus for bus in (found.system, found.market)})
+    for module in (overview, inuse):
+        monkeypatch.setattr(module, "connect", lambda *_, **__: {bus.name: bus for bus in (found.system, found.market)})
     return found
 
 
@@ -378,6 +386,8 @@ def test_json_has_all_that_the_table_has(swarm: Swarm) -> None:
         "lost_beats": 0,
         "restarts": 0,
         "duplicates": 0,
+        "silenced_until": None,
+        "acked_by": None,
     }
     assert found["services"][1]["beat_age_sec"] is None
 
@@ -387,6 +397,81 @@ ROWS = (
     Row("rss_agg", Verdict.DOWN, None, NOW - 24 * 3600, None, "system-redis", reason="crashed"),
     Row("up", Verdict.UNSEEN, None, None, None, "system-redis"),
 )
+
+
+def silenced(swarm: Swarm, subject: str, until: float, field: str | None = None) -> None:
+    """Store a silence."""
+    made = encode(Silence(subject, NOW - 60, until, by="ann@h1"))
+    swarm.system.hashes.setdefault(names.SILENCES, {})[field or subject] = made
+
+
+def test_a_silence_is_told_beside_the_state_and_changes_nothing(swarm: Swarm) -> None:
+    """The later end counts of its own and of that of everything; one that is over is none."""
+    silenced(swarm, "rss_agg", NOW + 7200.5)
+    silenced(swarm, "sentinel", NOW)
+    found = swarm.look()
+    assert {row.service: row.silenced_until for row in found.rows if row.silenced_until} == {"rss_agg": NOW + 7200.5}
+    assert found.exit_code == 0
+    silenced(swarm, "*", NOW + 3600)
+    assert {row.service: row.silenced_until for row in swarm.look().rows} == {
+        "healer": NOW + 3600,
+        "mesh": NOW + 3600,
+        "rss_agg": NOW + 7200.5,
+        "sentinel": NOW + 3600,
+    }
+
+
+def test_the_silence_of_a_bus_is_none_of_its_services(swarm: Swarm) -> None:
+    """They are told of as ever."""
+    silenced(swarm, "system-redis", NOW + 3600)
+    assert {row.silenced_until for row in swarm.look().rows} == {None}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "by", "shown"),
+    [(MISS, "ann@h1", "ann@h1"), (MISS, "", "somebody"), (OK, "ann@h1", None), (None, "ann@h1", None)],
+)
+def test_an_acknowledgement_is_told_while_the_service_is_down(
+    swarm: Swarm, verdict: bytes | None, by: str, shown: str | None
+) -> None:
+    """The exit code stays that of a service that is down."""
+    del swarm.system.held["rss_agg"], swarm.system.verdicts["rss_agg"]
+    if verdict:
+        swarm.system.verdicts["rss_agg"] = verdict
+    swarm.system.hashes[names.ACKS] = {"rss_agg": encode(Ack("rss_agg", NOW - 30, by=by))}
+    found = swarm.look()
+    assert [row.acked_by for row in found.rows if row.service == "rss_agg"] == [shown]
+    assert found.exit_code == (2 if verdict == MISS else 0 if verdict == OK else 1)
+
+
+def test_an_acknowledgement_of_an_incident_that_is_over_is_none(swarm: Swarm) -> None:
+    """Whoever took it away may have been down when the service came back."""
+    swarm.system.verdicts["rss_agg"] = MISS
+    swarm.system.hashes[names.ACKS] = {"rss_agg": encode(Ack("rss_agg", NOW - 61, by="ann@h1"))}
+    assert swarm.row("rss_agg").acked_by is None
+
+
+def test_junk_among_silences_and_acknowledgements_hides_nothing(swarm: Swarm) -> None:
+    """Anybody who may write to the bus may write what it likes."""
+    swarm.system.hashes[names.SILENCES] = {"rss_agg": b"junk", "*": b'{"subject":"*"}'}
+    swarm.system.hashes[names.ACKS] = {"rss_agg": b"[" * 100_000}
+    assert swarm.row("rss_agg") == Row("rss_agg", Verdict.UP, 5.0, NOW - 60, "h1", "system-redis")
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"reason": "crashed", "silenced_until": NOW + 7982}, "crashed; silenced until 15:04:00"),
+        ({"silenced_until": NOW + 12 * 3600.0}, "silenced until 2025-11-07 00:50:58"),
+        ({"reason": "crashed", "acked_by": "ann@h1"}, "crashed; acknowledged by ann@h1"),
+        ({"silenced_until": NOW + 1, "acked_by": "ann"}, "silenced until 12:50:59; acknowledged by ann"),
+        ({"silenced_until": 1e300, "acked_by": "\x1b[2J\n"}, r"silenced until ?; acknowledged by \x1b[2J\n"),
+    ],
+)
+def test_the_last_column_says_what_keeps_people_from_being_told(row: dict[str, Any], why: str) -> None:
+    """After why it is down, the time of day alone where it comes within twelve hours."""
+    shown = render(Overview((Row("a", Verdict.DOWN, None, None, "h", "system-redis", **row),), ()), plain)
+    assert shown.splitlines()[1].endswith(f"  h     {why}")
 
 
 def test_people_get_a_table() -> None:

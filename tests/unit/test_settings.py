@@ -78,7 +78,6 @@ def test_empty_counts_as_unset(empty: str) -> None:
     """A line `NAME=` in an environment file is no setting."""
     variables = [
         *ENV_NAMES,
-        *names.LATER_ENV,
         "SYSTEM_REDIS_URL",
         "MARKET_REDIS_URL",
         "FEED_REDIS_URL",

@@ -360,6 +360,7 @@ FIELDS = TEXT | st.sampled_from(
         *("services", "components", "buses", "version", "heartbeat", "channel", "interval_sec", "redis_url"),
         *("timeout_sec", "access_points", "publish_to", "subscribe_to", "bus", "key", "dependencies", "threshold"),
         *("heartbeat_cadence", "healer", "sentinel", "a", "url", "model_dump", "token"),
+        *("notify", "runbook", "remind_sec", "escalation", "maintenance", "text", "from", "from_", "to", "days"),
     ]
 )
 VALUES = (

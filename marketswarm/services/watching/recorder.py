@@ -59,6 +59,10 @@ class Recorder:
         """The verdicts that are not told yet, in order."""
         return list(self._waiting)
 
+    def unstored(self) -> list[bytes]:
+        """Give the alerts that the bus has not taken so far."""
+        return [verdict.entry.event for verdict in self._waiting if verdict.entry.log and not verdict.stored]
+
     @property
     def missed(self) -> Mapping[str, bytes]:
         """The alert on each service that is dark, stored or not."""

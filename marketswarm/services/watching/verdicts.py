@@ -38,6 +38,8 @@ class Words:
     """That a service beats, where nothing happened: the service, seconds since its last beat, the time of day."""
     announces_buses: bool
     """Whether a lost bus is this watcher's to announce: of two that would, one is enough."""
+    deputy: bool
+    """Whether it tells people only while the one that it watches is down."""
 
 
 class Announcer:

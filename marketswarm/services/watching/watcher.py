@@ -13,6 +13,7 @@ from marketswarm.errors import BusUnreachableError
 from marketswarm.liveness import State, Tally, Terms
 from marketswarm.messages import MISSES, ServiceRecord, decode_alert, decode_record, group_of
 from marketswarm.pacing import Backoff, Grace
+from marketswarm.services.notifying import Desk
 from marketswarm.services.watching.findings import Recalled, Target
 from marketswarm.services.watching.judge import Judge
 from marketswarm.services.watching.recorder import Recorder
@@ -38,9 +39,7 @@ async def watch(daemon: Daemon, words: Words) -> None:
     past = daemon.keep(_Past)
     targets = watched_by(daemon.name, daemon.truth, daemon.settings)
     check_timeouts(targets)
-    if past.recorder is None:
-        for variable in daemon.settings.of_later:
-            _log.warning("%s has no effect in this version: alerts go to Redis only, see marketswarm alerts", variable)
+    daemon.settings.outward.check()
     where = daemon.truth.alerts_to(daemon.settings.alert_channel)
     system, alerting = daemon.bus(names.SYSTEM_BUS), daemon.bus(where.bus)
     first = past.recorder is None
@@ -63,11 +62,14 @@ async def watch(daemon: Daemon, words: Words) -> None:
         )
         for bus in sorted({target.bus for target in targets})
     }
+    down = functools.partial(_anybody_missed, list(judges.values())) if words.deputy else None
+    desk = Desk(daemon, recorder.unstored, down)
     _settle_memory()
     for target in targets:
         _log.info("monitoring %s on %s (timeout %g s)", target.channel, target.bus, target.timeout_sec)
     async with asyncio.TaskGroup() as group:
         group.create_task(recorder.run())
+        group.create_task(desk.run())
         for judge in judges.values():
             group.create_task(judge.run())
         for judge in judges.values():
@@ -76,6 +78,10 @@ async def watch(daemon: Daemon, words: Words) -> None:
         daemon.started()
         drift = past.drift if words.announces_buses else None
         await _turn(daemon, list(judges.values()), announcer, drift)
+
+
+def _anybody_missed(judges: list[Judge]) -> bool:
+    return any(judge.counts[State.MISSED] for judge in judges)
 
 
 def _target(at: Position) -> Target:

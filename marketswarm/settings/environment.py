@@ -1,7 +1,5 @@
-"""What the environment says, read once and checked as a whole. The only reader of ``os.environ``."""
+"""The settings of a process, and where they come from."""
 
-import logging
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +8,8 @@ from pathlib import Path
 from marketswarm import names
 from marketswarm.address import Address
 from marketswarm.errors import BadEnvironmentError
-
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+from marketswarm.settings.outward import Outward, outward
+from marketswarm.settings.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ class Settings:
     healer_interval_sec: float | None = None
     healer_channel: str | None = None
     sentinel_timeout_sec: float | None = None
-    of_later: tuple[str, ...] = ()
-    """Variables that are set, and that only a later version will heed."""
+    outward: Outward = field(default_factory=Outward)
+    """How people are told."""
     notify_socket: str | None = None
     journal_stream: str | None = None
     watchdog_usec: str | None = None
@@ -54,7 +52,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises BadEnvironmentError with a line for every variable that cannot be used.
     """
-    reader = _Reader(own() if environ is None else environ)
+    reader = Reader(own() if environ is None else environ)
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None
     settings = Settings(
@@ -68,7 +66,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         healer_interval_sec=reader.seconds(names.ENV_HB_INTERVAL_SEC),
         healer_channel=reader.text(names.ENV_HEALER_HEARTBEAT_CHANNEL),
         sentinel_timeout_sec=reader.seconds(names.ENV_SENTINEL_TIMEOUT_SEC),
-        of_later=tuple(name for name in names.LATER_ENV if reader.text(name)),
+        outward=outward(reader),
         notify_socket=reader.text("NOTIFY_SOCKET"),
         journal_stream=reader.text("JOURNAL_STREAM"),
         watchdog_usec=reader.text("WATCHDOG_USEC"),
@@ -113,76 +111,3 @@ def read_env_file(path: Path) -> dict[str, str]:
         return {}
     pairs = (line.strip().partition("=") for line in lines if not line.lstrip().startswith(("#", ";")))
     return {name.strip(): value.strip().strip("\"'") for name, sign, value in pairs if sign}
-
-
-class _Reader:
-    """Reads variables and keeps what is wrong with them, so that all faults are told at once."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.faults: list[str] = []
-
-    def text(self, name: str) -> str | None:
-        """Return the value; empty counts as unset. A systemd credential of the same name stands in for a variable."""
-        value = self._environ.get(name, "").strip()
-        directory = self._environ.get(names.ENV_CREDENTIALS_DIRECTORY)
-        if not value and directory:
-            try:
-                value = Path(directory, name).read_text(encoding="utf-8").strip()
-            except FileNotFoundError:
-                return None
-            except (OSError, UnicodeDecodeError) as error:
-                self.faults.append(f"{name}: its credential cannot be read: {error}")
-        return value or None
-
-    def seconds(self, name: str) -> float | None:
-        text = self.text(name)
-        if text is None:
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0 < value < math.inf:
-            self.faults.append(f"{name}: must be a number of seconds > 0, is {text!r}")
-            return None
-        return value
-
-    def level(self) -> str:
-        text = (self.text(names.ENV_LOG_LEVEL) or "INFO").upper()
-        if text not in LEVELS or text not in logging.getLevelNamesMapping():
-            self.faults.append(f"{names.ENV_LOG_LEVEL}: must be one of {', '.join(LEVELS)}, is {text!r}")
-        return text
-
-    def address(self, name: str) -> Address | None:
-        text = self.text(name)
-        if text is None:
-            return None
-        try:
-            return Address.parse(text)
-        except ValueError as error:  # the value is not shown: it may hold a password
-            self.faults.append(f"{name}: {error}")
-            return None
-
-    def buses(self) -> dict[str, Address]:
-        """Return the addresses that are set, whatever the bus: ``SYSTEM_REDIS_URL`` for system-redis, and so on."""
-        found = {}
-        defaults = {names.bus_env(bus): bus for bus in names.DEFAULT_BUS_URLS}
-        others = {variable: bus for variable in self._environ if (bus := _bus_of(variable))}
-        # The general one first, so that the special one wins.
-        for variable, bus in {names.ENV_REDIS_URL: names.SYSTEM_BUS, **defaults, **others}.items():
-            address = self.address(variable)
-            if address is None or address.host == bus:
-                continue  # a bus's own name says nothing about where it is
-            if address.host in names.DEFAULT_BUS_URLS:
-                wanted = names.bus_env(address.host)
-                self.faults.append(f"{variable}: names {address.host}, but sets {bus}; set {wanted} instead")
-                continue
-            found[bus] = address
-        return found
-
-
-def _bus_of(variable: str) -> str | None:
-    if variable in (names.ENV_REDIS_URL, names.ENV_TRUTH_REDIS_URL) or not variable.endswith("_REDIS_URL"):
-        return None
-    return variable.removesuffix("_URL").lower().replace("_", "-")

@@ -1,0 +1,212 @@
+"""The words for people: what is down, since when, why, what else is, what to do first; and how long it lasted."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from marketswarm import names
+from marketswarm.durations import spoken
+from marketswarm.messages import (
+    MISSES,
+    Alert,
+    BusOk,
+    HealerMiss,
+    HealerOk,
+    HeartbeatMiss,
+    HeartbeatOk,
+    kind,
+    subject,
+)
+from marketswarm.notices.firsts import first
+from marketswarm.notices.incidents import began
+from marketswarm.notices.items import Item, Kind
+from marketswarm.notices.message import Message, Told
+from marketswarm.text import printable
+
+_NAMED = 10
+_KEY_CHARS = 32
+_REMINDER = "reminder"
+_REASONS = {
+    "stopped": "it was stopped",
+    "crashed": "its process is gone, and nobody starts it again",
+    "restarting": "its process is gone, and systemd cannot start it",
+    "wedged": "it hangs: its process is connected to its bus and does not beat",
+}
+_HEADLINES = {
+    names.HEARTBEAT_MISS: "DOWN: {svc}",
+    names.HEARTBEAT_OK: "UP: {svc}",
+    names.HEALER_MISS: "DOWN: {svc}",
+    names.HEALER_OK: "UP: {svc}",
+    names.MASS_MISS: "DOWN: {silent} of {watched} services on {bus}",
+    names.MASS_OK: "UP: {returned} services on {bus}",
+    names.BUS_LOST: "BUS LOST: {bus}",
+    names.BUS_OK: "BUS HEARD: {bus}",
+    names.FLAPPING: "FLAPPING: {svc}",
+    names.STABLE: "STABLE: {svc}, {state}",
+    names.TRUTH_DRIFT: "TRUTH DRIFT: {bus}",
+    names.UNIT_FAILED: "FAILED: {unit}",
+    names.SERVICE_RESTARTED: "RESTARTED: {svc}",
+    names.DUPLICATE_INSTANCE: "TWO PROCESSES: {svc}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the words depend on besides the alert.
+
+    ``local`` puts epoch seconds in local time, ``sender`` is who tells, ``texts`` and ``runbooks`` are those of the
+    truth: a format for each type of alert, a line for each service.
+    """
+
+    local: Callable[[float], datetime]
+    sender: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    runbooks: Mapping[str, str] = field(default_factory=dict)
+
+    def message(self, items: Sequence[Item], down: Sequence[str], now: float) -> Message:
+        """Put what there is to tell into one message; ``down`` names the services that are down, in it or not."""
+        alone = len(items) == 1
+        told = tuple(self._told(item, _others(down, [item]), now, alone=alone) for item in items)
+        title = headline(items[0]) if alone else _count(items)
+        paragraphs = [one.text for one in told]
+        if not alone:
+            others = _others(down, items)
+            paragraphs = [title, *paragraphs, *([f"Also down: {_list(others)}."] if others else [])]
+        paragraphs += [self.sender] if self.sender else []
+        return Message(_together(items), f"[MarketSwarm] {title}", "\n\n".join(paragraphs), told, self.sender)
+
+    def _told(self, item: Item, others: Sequence[str], now: float, *, alone: bool) -> Told:
+        return Told(
+            key=item.key,
+            kind=item.kind,
+            type=kind(item.alert),
+            subject=subject(item.alert),
+            text=self._text(item, others, now, alone=alone),
+            alert=msgspec.Raw(item.event),
+            since=since(item),
+            lasted_sec=lasted_sec(item),
+        )
+
+    def _text(self, item: Item, others: Sequence[str], now: float, *, alone: bool) -> str:
+        about, over = subject(item.alert), item.kind is Kind.RECOVERY
+        todo = "" if over else self.runbooks.get(about) or first(item.alert)
+        form = self.texts.get(_REMINDER if item.kind is Kind.REMINDER else kind(item.alert))
+        if form is not None:
+            return form.format_map(
+                {
+                    "svc": printable(about),
+                    "type": kind(item.alert),
+                    "reason": _why(item.alert),
+                    "since": self.time(since(item)),
+                    "ago": spoken(now - since(item)),
+                    "lasted": spoken(lasted_sec(item) or 0),
+                    "also": _list(others),
+                    "first": todo,
+                    "host": self.sender,
+                }
+            )
+        lines = [headline(item), self._detail(item, now)]
+        if alone and others:
+            lines.append(f"{'Still' if over else 'Also'} down: {_list(others)}.")
+        if todo:
+            lines.append(f"First: {todo}")
+        return "\n".join(line for line in lines if line)
+
+    def _detail(self, item: Item, now: float) -> str:
+        alert, began_at = item.alert, self.time(since(item))
+        why = _sentence(_why(alert))
+        if item.kind is Kind.REMINDER:
+            return f"Since {began_at}, for {spoken(now - since(item))}. {why}".rstrip()
+        match alert:
+            case HeartbeatMiss() | HealerMiss() if alert.late_sec < alert.timeout_sec:
+                return f"It was never heard; it is watched since {began_at}. {why}".rstrip()
+            case HeartbeatMiss() | HealerMiss():
+                found = f"{alert.late_sec:.0f} s before it was missed (timeout {alert.timeout_sec:g} s)"
+                return f"Last beat {began_at}, {found}. {why}".rstrip()
+            case HeartbeatOk() | HealerOk() if item.opened:
+                return f"It was down from {began_at} to {self.time(alert.ts)}."
+            case _:
+                return f"{_sentence(alert.says())} {self.time(alert.ts)}."
+
+    def time(self, ts: float) -> str:
+        """Write a time as ``2026-01-31 14:03:12 CET (13:03:12 UTC)``."""
+        local = self.local(ts)
+        universal = local.astimezone(UTC)
+        if local.utcoffset() == universal.utcoffset():
+            return f"{universal:%Y-%m-%d %H:%M:%S} UTC"
+        form = "%H:%M:%S" if local.date() == universal.date() else "%Y-%m-%d %H:%M:%S"
+        return f"{local:%Y-%m-%d %H:%M:%S %Z} ({universal.strftime(form)} UTC)"
+
+
+def test_message(key: str, sender: str) -> Message:
+    """Make the message that proves a way to people, before it is needed."""
+    text = f"TEST: this is how an alert reaches you.\nNothing is down. Somebody asked {sender} for it."
+    told = Told(key, "test", "test", sender, text, msgspec.Raw(b"null"))
+    return Message(key, "[MarketSwarm] TEST: this is how an alert reaches you", f"{text}\n\n{sender}", (told,), sender)
+
+
+def headline(item: Item) -> str:
+    """Say the most important in one line."""
+    about = msgspec.structs.asdict(item.alert)
+    if item.kind is Kind.REMINDER:
+        return printable(f"STILL DOWN: {subject(item.alert)}")
+    lasted = lasted_sec(item)
+    after = f", after {spoken(lasted)}" if lasted is not None else ""
+    return printable(_HEADLINES[kind(item.alert)].format_map(about) + after)
+
+
+def since(item: Item) -> float:
+    """When what an item tells of began, epoch seconds."""
+    return began(item.opened or item.alert)
+
+
+def lasted_sec(item: Item) -> float | None:
+    """How long it lasted, where it is over and known."""
+    known = item.opened is not None or isinstance(item.alert, BusOk)
+    return item.alert.ts - since(item) if item.kind is Kind.RECOVERY and known else None
+
+
+def _why(alert: Alert) -> str:
+    if not isinstance(alert, MISSES):
+        return printable(alert.says())
+    return _REASONS.get(alert.reason, printable(alert.reason) if alert.reason != "unknown" else "")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+def _count(items: Sequence[Item]) -> str:
+    """Sum up several things in one line."""
+    down = [item for item in items if item.kind is Kind.ALERT and isinstance(item.alert, MISSES)]
+    still = [item for item in items if item.kind is Kind.REMINDER]
+    up = [item for item in items if isinstance(item.alert, HeartbeatOk | HealerOk)]
+    more = len(items) - len(down) - len(still) - len(up)
+    parts = [
+        f"{word}: {_list([subject(item.alert) for item in found])}"
+        for word, found in (("DOWN", down), ("STILL DOWN", still), ("UP", up))
+        if found
+    ]
+    parts += [f"{more} more"] if more else []
+    return "; ".join(parts)
+
+
+def _others(down: Sequence[str], items: Sequence[Item]) -> list[str]:
+    told = {subject(item.alert) for item in items}
+    return [service for service in down if service not in told]
+
+
+def _list(services: Sequence[str]) -> str:
+    named = list(dict.fromkeys(services))
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return printable(", ".join(named[:_NAMED])) + more
+
+
+def _together(items: Sequence[Item]) -> str:
+    """Give a message its key: that of the one thing in it, or one of all their keys."""
+    if len(items) == 1:
+        return items[0].key
+    return hashlib.sha256(" ".join(item.key for item in items).encode()).hexdigest()[:_KEY_CHARS]

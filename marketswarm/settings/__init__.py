@@ -1,0 +1,6 @@
+"""What the environment says, read once and checked as a whole. The only reader of ``os.environ``."""
+
+from marketswarm.settings.environment import Settings, inherited, journal_stream, load, own, read_env_file
+from marketswarm.settings.outward import Outward
+
+__all__ = ["Outward", "Settings", "inherited", "journal_stream", "load", "own", "read_env_file"]

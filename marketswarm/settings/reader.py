@@ -1,0 +1,91 @@
+"""Reads one variable at a time, each with its faults."""
+
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from marketswarm import names
+from marketswarm.address import Address
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class Reader:
+    """Reads variables and keeps what is wrong with them, so that all faults are told at once."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """Return the value; empty counts as unset. A systemd credential of the same name stands in for a variable."""
+        value = self._environ.get(name, "").strip()
+        directory = self._environ.get(names.ENV_CREDENTIALS_DIRECTORY)
+        if not value and directory:
+            try:
+                value = Path(directory, name).read_text(encoding="utf-8").strip()
+            except FileNotFoundError:
+                return None
+            except (OSError, UnicodeDecodeError) as error:
+                self.faults.append(f"{name}: its credential cannot be read: {error}")
+        return value or None
+
+    def fault(self, name: str, what: str) -> None:
+        """Keep what is wrong with a variable. Only a value that can be no secret may be shown."""
+        self.faults.append(f"{name}: {what}")
+
+    def seconds(self, name: str, *, or_none: bool = False) -> float | None:
+        """Read a duration; 0 is one where ``or_none`` says so."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (0 < value < math.inf or (or_none and value == 0)):
+            self.fault(name, f"must be a number of seconds {'>=' if or_none else '>'} 0, is {text!r}")
+            return None
+        return value
+
+    def level(self) -> str:
+        """Read the log level."""
+        text = (self.text(names.ENV_LOG_LEVEL) or "INFO").upper()
+        if text not in LEVELS or text not in logging.getLevelNamesMapping():
+            self.faults.append(f"{names.ENV_LOG_LEVEL}: must be one of {', '.join(LEVELS)}, is {text!r}")
+        return text
+
+    def address(self, name: str) -> Address | None:
+        """Read the address of a bus."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            return Address.parse(text)
+        except ValueError as error:  # the value is not shown: it may hold a password
+            self.faults.append(f"{name}: {error}")
+            return None
+
+    def buses(self) -> dict[str, Address]:
+        """Return the addresses that are set, whatever the bus: ``SYSTEM_REDIS_URL`` for system-redis, and so on."""
+        found = {}
+        defaults = {names.bus_env(bus): bus for bus in names.DEFAULT_BUS_URLS}
+        others = {variable: bus for variable in self._environ if (bus := _bus_of(variable))}
+        # The general one first, so that the special one wins.
+        for variable, bus in {names.ENV_REDIS_URL: names.SYSTEM_BUS, **defaults, **others}.items():
+            address = self.address(variable)
+            if address is None or address.host == bus:
+                continue  # a bus's own name says nothing about where it is
+            if address.host in names.DEFAULT_BUS_URLS:
+                wanted = names.bus_env(address.host)
+                self.faults.append(f"{variable}: names {address.host}, but sets {bus}; set {wanted} instead")
+                continue
+            found[bus] = address
+        return found
+
+
+def _bus_of(variable: str) -> str | None:
+    if variable in (names.ENV_REDIS_URL, names.ENV_TRUTH_REDIS_URL) or not variable.endswith("_REDIS_URL"):
+        return None
+    return variable.removesuffix("_URL").lower().replace("_", "-")

@@ -1,0 +1,222 @@
+"""What commands say of silences and acknowledgements, and which names they take."""
+
+import os
+import pwd
+import time
+from collections.abc import Iterator
+
+import pytest
+from click.shell_completion import BashComplete
+from click.testing import CliRunner
+
+from marketswarm import cli, host, pauses, services
+from marketswarm.errors import BadEnvironmentError
+from marketswarm.messages import BusLost, HealerMiss, HeartbeatMiss, HeartbeatOk
+from marketswarm.notices.silences import Ack, Silence
+from marketswarm.pauses import Pauses, called, check, moment, noted, one_line, person, render
+from marketswarm.truth import Truth
+
+NOW = 1_762_433_458.0  # 2025-11-06 12:50:58 UTC
+HOUR = 3600.0
+TRUTH = Truth.model_validate(
+    {
+        "services": {
+            "rss_agg": {},
+            "mesh": {},
+            "healer": {"access_points": {"subscribe_to": [{"bus": "system-redis", "key": "foreign:heartbeat"}]}},
+        },
+        "buses": {"third-redis": {"url": "redis://127.0.0.1:6381"}},
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("own", "everything", "until"),
+    [
+        (None, None, None),
+        (NOW + 1, None, NOW + 1),
+        (NOW, None, None),  # the last moment is over
+        (None, NOW + 2, NOW + 2),
+        (NOW + 1, NOW + 2, NOW + 2),
+        (NOW + 3, NOW + 2, NOW + 3),
+        (NOW - 1, NOW + 2, NOW + 2),
+    ],
+)
+def test_a_service_is_silenced_by_its_own_silence_or_that_of_everything(
+    own: float | None, everything: float | None, until: float | None
+) -> None:
+    """Until the later of the two; another's is none of it."""
+    stored = {"rss_agg": own, "*": everything, "mesh": NOW + 99}
+    made = {subject: Silence(subject, NOW - HOUR, end) for subject, end in stored.items() if end is not None}
+    assert Pauses(made, {}).silenced_until("rss_agg", NOW) == until
+
+
+@pytest.mark.parametrize(
+    ("alert", "by"),
+    [
+        (HeartbeatMiss("rss_agg", 31.0, 30.0, int(NOW)), "ann"),
+        (HealerMiss("rss_agg", 31.0, 30.0, int(NOW) - 9), "ann"),
+        (HeartbeatMiss("rss_agg", 31.0, 30.0, int(NOW) + 1), None),  # it came back meanwhile and went again
+        (HeartbeatOk("rss_agg", 0.1, int(NOW)), None),
+        (BusLost("system-redis", "", int(NOW)), None),
+        (None, None),
+    ],
+)
+def test_an_acknowledgement_is_of_the_miss_before_it(alert: HeartbeatMiss | None, by: str | None) -> None:
+    """And of no other."""
+    acks = {"rss_agg": Ack("rss_agg", NOW + 0.5, by="ann")}
+    assert Pauses({}, acks).acked_by("rss_agg", alert) == by
+    assert Pauses({}, acks).acked_by("mesh", alert) is None
+
+
+@pytest.mark.parametrize("name", ["rss_agg", "foreign", "system-redis", "market-redis", "third-redis", "*"])
+def test_services_and_buses_of_the_truth_are_known(name: str) -> None:
+    """Those that only healer's section names are as well."""
+    check(name, TRUTH)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("rss_ag", "the truth has no service and no bus named 'rss_ag'; did you mean rss_agg?"),
+        ("system_redis", "the truth has no service and no bus named 'system_redis'; did you mean system-redis?"),
+        (
+            "xyz",
+            "the truth has no service and no bus named 'xyz'; there are: foreign, healer, market-redis, mesh, ",
+        ),
+        ("", "the truth has no service and no bus named ''; there are: foreign, "),
+        ("\x1b[2J\nmesh", r"the truth has no service and no bus named '\x1b[2J\nmesh'; "),
+    ],
+)
+def test_a_wrong_name_is_answered_by_the_right_ones(name: str, line: str) -> None:
+    """The one that is close, or those that there are."""
+    with pytest.raises(BadEnvironmentError) as raised:
+        check(name, TRUTH)
+    assert str(raised.value).startswith(line)
+    assert str(raised.value).isprintable()
+
+
+def test_a_wrong_name_among_many_and_of_any_length_gets_a_short_line() -> None:
+    """Not a screen full."""
+    many = Truth.model_validate({"services": {f"svc_{number:04}": {} for number in range(1000)}})
+    with pytest.raises(BadEnvironmentError, match=r"svc_0010, \.\.\.$") as raised:
+        check("!" * 100_000, many)
+    assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("ts", "words"),
+    [
+        (NOW, "12:50:58"),
+        (NOW + 12 * HOUR - 1, "00:50:57"),
+        (NOW + 12 * HOUR, "2025-11-07 00:50:58"),
+        (NOW - 1, "12:50:57"),
+        (1e300, "?"),
+    ],
+)
+def test_a_coming_time_has_its_date_where_it_is_far(ts: float, words: str) -> None:
+    """Within twelve hours the time of day is enough."""
+    assert moment(ts, NOW) == words
+
+
+def test_silences_are_lined_up() -> None:
+    """What is missing is a dash, and nothing stands at the ends."""
+    made = [
+        Silence("*", NOW, NOW + 724, by="ann@h1", why="the move"),
+        Silence("market-redis", NOW, NOW + 26 * HOUR),
+    ]
+    assert render(made, NOW) == [
+        "everything    until 13:03:02             12 min 4 s left  ann@h1  the move",
+        "market-redis  until 2025-11-07 14:50:58  1 d 2 h left     -",
+    ]
+    assert render([], NOW) == []
+
+
+def test_no_control_character_reaches_the_terminal() -> None:
+    """Anybody who may write to the bus may write any silence."""
+    bad = "\x1b[2J\x9b\n\u202ex"
+    lines = [*render([Silence(bad, NOW, 1e300, by=bad, why=bad)], NOW), called(bad), *noted(NOW, bad, NOW)]
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", ""),
+        ("  a \n\t b ", "a b"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\udcff", r"\udcff"),
+        ("späť", "späť"),
+    ],
+)
+def test_a_reason_is_one_line(text: str, line: str) -> None:
+    """As it is stored already, for whoever else reads it."""
+    assert one_line(text) == line
+
+
+def test_who_types_is_named_with_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the password file; a number where that has no name."""
+    monkeypatch.setattr(host, "name", lambda: "h1")
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: pwd.struct_passwd(("ann", "x", uid, uid, "", "/", "/bin/sh")))
+    assert person() == "ann@h1"
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert person() == "4711@h1"
+    monkeypatch.setattr(host, "name", lambda: "h\n" * 999)
+    assert person().isprintable()
+    assert len(person()) == pauses.MAX_BY
+
+
+def test_root_is_whoever_has_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after sudo; without a login it stays root."""
+    monkeypatch.setattr(host, "name", lambda: "h1")
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setattr(os, "getlogin", lambda: "ann")
+    assert person() == "ann@h1"
+
+    def nobody() -> str:
+        raise OSError(6, "No such device or address")
+
+    monkeypatch.setattr(os, "getlogin", nobody)
+    assert person() == "root@h1"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["silence"], "name a SERVICE, or give --all"),
+        (["silence", "*"], "name a SERVICE, or give --all"),
+        (["silence", "mesh", "--all"], "--all and 'mesh' exclude each other"),
+        (["silence", "mesh", "--for", "2w"], "'2w' is not like 90s, 15m, 2h, 3d"),
+        (["silence", "mesh", "--for", "0m"], "must be from 1s to 30d, is 0m"),
+        (["silence", "mesh", "--for", "31d"], "must be from 1s to 30d, is 31d"),
+        (["silence", "mesh", "--for", "2592001s"], "must be from 1s to 30d, is 2592001s"),
+        (["silence", "mesh", "--why", "x" * 201], "at most 200 characters, has 201"),
+        (["unsilence"], "name a SERVICE, or give --all"),
+        (["unsilence", "mesh", "--all"], "--all and 'mesh' exclude each other"),
+        (["ack"], "Missing argument 'SERVICE'"),
+        (["ack", "mesh", "--why", "x" * 201], "at most 200 characters, has 201"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_a_bus_is_asked(words: list[str], says: str) -> None:
+    """With the code that click has for it."""
+    done = CliRunner().invoke(cli.main, words)
+    assert done.exit_code == 2
+    assert says in done.output
+
+
+@pytest.mark.parametrize("word", ["silence", "unsilence", "ack"])
+def test_services_are_offered(word: str) -> None:
+    """Every installed one, as after `run`."""
+    asked = BashComplete(cli.main, {}, "marketswarm", "_MARKETSWARM_COMPLETE").get_completions([word], "")
+    assert [item.value for item in asked] == sorted(services.installed())
