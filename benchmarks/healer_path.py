@@ -93,7 +93,9 @@ class HealerPath:
         bus = Bus(names.SYSTEM_BUS, address, client_name=f"marketswarm:{names.HEALER}")
         self._clock = clock
         self._recorder = Recorder(bus, bus, names.ALERT_CHANNEL)
-        self._announcer = Announcer(Words(miss, ok, well, announces_buses=True), self._recorder, clock, alert_on={})
+        self._announcer = Announcer(
+            Words(miss, ok, well, announces_buses=True, deputy=False), self._recorder, clock, alert_on={}
+        )
         self._judge = CountingJudge(
             bus,
             targets(given),

@@ -16,6 +16,7 @@ TRUTH_HASH_KEY: Final = "truth:sha256"
 TRUTH_CHANGED: Final = "truth:changed"
 TRUTH_FILE: Final = "/etc/marketswarm/truth.json"
 ENV_FILE: Final = "/etc/marketswarm/marketswarm.env"
+CREDENTIALS: Final = "/etc/marketswarm/credentials"
 TRUTH_FILE_IN_CHECKOUT: Final = "etc/truth.json"
 MAX_TRUTH_BYTES: Final = 1 << 20
 MAX_TRUTH_DEPTH: Final = 32
@@ -26,6 +27,7 @@ MAX_UNIT_NAME: Final = 28
 # Services that the rest knows by name.
 HEALER: Final = "healer"
 SENTINEL: Final = "sentinel"
+WATCHERS: Final = (HEALER, SENTINEL)
 SERVICES_GROUP: Final = "marketswarm.services"
 
 # Heartbeats.

@@ -15,21 +15,26 @@ from marketswarm.errors import BusRefusedError
 from marketswarm.messages import encode
 from marketswarm.notices.incidents import Incident, decode_incident
 from marketswarm.notices.items import Changes
-from marketswarm.notices.letters import DeadLetter, TargetState
+from marketswarm.notices.letters import DeadLetter, TargetState, decode_state
 
 _SENDING = "sending"
 """The field of the incidents' hash that holds what was on its way: no incident's name, since those have a blank."""
 _CHUNK = 100
+_NO_STATE = TargetState()
 Entries = list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What is known of a target from before: its incidents, what was on its way, what was read and not settled."""
+    """What is known of a target from before: its incidents, what was on its way, what was read and not settled.
+
+    ``state`` is how it was doing, as this consumer saw it.
+    """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
     sending: tuple[str, ...] = ()
     pending: Entries = field(default_factory=list)
+    state: TargetState = _NO_STATE
 
 
 class Outbox:
@@ -55,6 +60,8 @@ class Outbox:
         fields = await self._bus.fields(self._key)
         sending = msgspec.json.decode(fields.pop(_SENDING, b"[]"), type=tuple[str, ...])
         incidents = {name: found for name, raw in fields.items() if (found := decode_incident(raw))}
+        (raw,) = await self._bus.ask([("HGET", names.NOTIFY_STATE, self._own)])
+        state = decode_state(raw or b"") or _NO_STATE
         pending: Entries = []
         after = "0-0"
         while True:
@@ -63,7 +70,7 @@ class Outbox:
             pending += _entries(claimed)
             after = following.decode()
             if after == "0-0":
-                return Recalled(incidents, sending, pending)
+                return Recalled(incidents, sending, pending, state)
 
     async def take(self) -> Entries:
         """Read the alerts that nobody has read yet, some at a time; NoGroupError where the bus has lost the group."""

@@ -19,12 +19,16 @@ from marketswarm.cli.common import JSON_OPTION, Command
     metavar="FILE",
     help=f"The truth document that should be in use.  [default: {names.TRUTH_FILE}, where it exists]",
 )
+@click.option(
+    "--notify", is_flag=True, help="Also send a test message to each target, as marketswarm notify test does."
+)
 @JSON_OPTION
-def doctor(file: Path | None, *, as_json: bool) -> None:
+def doctor(file: Path | None, *, notify: bool, as_json: bool) -> None:
     """Check everything that has to be well, from the ground up, and say what to type where it is not.
 
     Looks at the environment, the truth file, the systemd units, the buses, the truth on them, the watchers, the
-    heartbeats, the alerts and the clocks. It changes nothing, needs no root, and takes a few seconds at most.
+    heartbeats, the alerts, whether they reach people, and the clocks. It changes nothing, needs no root, and takes a
+    few seconds at most; with --notify, as long as the targets take.
 
     \b
     ok      as it should be
@@ -42,7 +46,7 @@ def doctor(file: Path | None, *, as_json: bool) -> None:
     from marketswarm.doctor import ask_environment, examine, render
 
     settings, wrong = ask_environment()
-    report = asyncio.run(examine(file, settings, wrong))
+    report = asyncio.run(examine(file, settings, wrong, prove=notify))
     if as_json:
         click.echo(json.dumps(report.as_json()))
     else:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from marketswarm import names, overview, ports, seed, units
+from marketswarm import names, overview, ports, proving, seed, units
 from marketswarm import settings as environment
 from marketswarm.bus import Lease
 from marketswarm.doctor import truths
 from marketswarm.doctor.buses import BusFound
 from marketswarm.doctor.hosts import Shown, wanted_units
 from marketswarm.doctor.swarm import Listeners
+from marketswarm.doctor.telling import TellingFound
 from marketswarm.doctor.truths import Document
 from marketswarm.errors import (
     BadEnvironmentError,
@@ -25,6 +26,7 @@ from marketswarm.errors import (
     ServiceManagerError,
 )
 from marketswarm.inspection import InspectedBus
+from marketswarm.notices.letters import Answer, decode_state
 from marketswarm.overview import Overview
 from marketswarm.settings import Settings
 from marketswarm.truth import Endpoint, Position
@@ -41,6 +43,7 @@ class SwarmFound:
     leases: Mapping[str, Lease]
     overview: Overview | MarketSwarmError
     last_alert: list[tuple[str, bytes]] | MarketSwarmError
+    telling: TellingFound | MarketSwarmError
 
 
 def ask_environment() -> tuple[Settings, BadEnvironmentError | None]:
@@ -101,15 +104,16 @@ async def ask_swarm(
         name: {at.channel for at in beating} | ({alerts.key} if name == alerts.bus else set())
         for name, beating in by_bus.items()
     }
-    listeners, leases, seen, last_alert = await asyncio.gather(
+    listeners, leases, seen, last_alert, telling = await asyncio.gather(
         asyncio.gather(*(_answer(bus.listeners(channels[name])) for name, bus in buses.items())),
         asyncio.gather(*(_answer(bus.leases(at.service for at in by_bus[name])) for name, bus in buses.items())),
         _answer(overview.look(settings)),
         _answer(_last_alert(buses)),
+        _answer(_telling(buses)),
     )
     told = [found for found in leases if not isinstance(found, MarketSwarmError)]
     held = {service: lease for found in told for service, lease in found.items()}
-    return SwarmFound(dict(zip(buses, listeners, strict=True)), held, seen, last_alert)
+    return SwarmFound(dict(zip(buses, listeners, strict=True)), held, seen, last_alert, telling)
 
 
 async def _timed_ping(bus: InspectedBus) -> float:
@@ -124,6 +128,24 @@ async def _last_alert(buses: Mapping[str, InspectedBus]) -> list[tuple[str, byte
     if names.SYSTEM_BUS not in buses:
         raise BusUnreachableError(f"{names.SYSTEM_BUS} does not answer")
     return await buses[names.SYSTEM_BUS].last(names.ALERT_LOG, 1)
+
+
+async def _telling(buses: Mapping[str, InspectedBus]) -> TellingFound:
+    if names.SYSTEM_BUS not in buses:
+        raise BusUnreachableError(f"{names.SYSTEM_BUS} does not answer")
+    bus = buses[names.SYSTEM_BUS]
+    states = {name: decode_state(raw) for name, raw in (await bus.fields(names.NOTIFY_STATE)).items()}
+    holder, dead = await bus.ask([("GET", names.NOTIFY_LEASE), ("XLEN", names.DEAD_LETTERS)])
+    known = {name: state for name, state in states.items() if state and len(name.split()) > 1}
+    return TellingFound(known, (holder or b"").decode(errors="replace"), dead)
+
+
+async def ask_targets(settings: Settings) -> list[Answer] | MarketSwarmError:
+    """Have a test sent to each target, and wait for what they answer."""
+    try:
+        return [answer async for answer in proving.test(settings)]
+    except MarketSwarmError as error:
+        return error
 
 
 async def _answer(question: Awaitable[_T]) -> _T | MarketSwarmError:

@@ -10,8 +10,8 @@ from marketswarm import names, services
 from marketswarm.address import Address
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
-from marketswarm.doctor import hosts, swarm, truths
-from marketswarm.doctor.ask import ask_bus, ask_file, ask_ports, ask_swarm, ask_systemd
+from marketswarm.doctor import hosts, swarm, telling, truths
+from marketswarm.doctor.ask import ask_bus, ask_file, ask_ports, ask_swarm, ask_systemd, ask_targets
 from marketswarm.doctor.buses import BusFound, judge_bus
 from marketswarm.doctor.remedies import Remedies
 from marketswarm.doctor.report import Check, Report, skip
@@ -24,10 +24,13 @@ from marketswarm.truth import Truth
 CLIENT_NAME = "marketswarm:doctor"
 
 
-async def examine(file: Path | None, settings: Settings, wrong: BadEnvironmentError | None) -> Report:
+async def examine(
+    file: Path | None, settings: Settings, wrong: BadEnvironmentError | None, *, prove: bool = False
+) -> Report:
     """Make every check. Takes a few seconds at the worst, whoever does not answer.
 
-    ``file`` is the truth file where it is not the host's; ``wrong`` is what ``settings`` had to leave out.
+    ``file`` is the truth file where it is not the host's; ``wrong`` is what ``settings`` had to leave out. ``prove``
+    has a test sent to each target, too, which takes as long as that takes.
     """
     path = file or Path(names.TRUTH_FILE)
     in_file = ask_file(path)
@@ -50,6 +53,8 @@ async def examine(file: Path | None, settings: Settings, wrong: BadEnvironmentEr
         return Report([*checks, skip("swarm", "without a truth that can be used, nobody knows who belongs to it")])
     addresses = {each.bus: each.address for each in found if each.answers}
     checks += await _examine_swarm(*in_use, settings, addresses=addresses, installed=installed, remedies=remedies)
+    if prove:
+        checks += telling.judge_answers(await ask_targets(settings), remedies)
     return Report(checks)
 
 
@@ -94,6 +99,7 @@ async def _examine_swarm(
         *swarm.judge_beats(found.overview, positions, addresses, installed, remedies),
         truths.judge_followers(found.leases, document.sha256, remedies),
         swarm.judge_alerts(found.last_alert, alerts, found.listeners, system=system, remedies=remedies, now=now),
+        *telling.judge_telling(found.telling, remedies, now),
         swarm.judge_clocks(found.leases, positions, remedies, now),
     ]
 

@@ -155,6 +155,20 @@ class Remedies:
         cli, key = redis_cli(address), names.ALERT_LOG
         return f"{cli} TYPE {key}; unless that is a stream: {cli} RENAME {key} {key}:old"
 
+    def prove(self) -> str:
+        """Against a target of which nobody knows whether it takes anything."""
+        return "marketswarm notify test"
+
+    def see_undelivered(self) -> str:
+        """Against alerts that a target has refused."""
+        return "marketswarm alerts --undelivered; once its reason is gone: marketswarm alerts --undelivered --resend"
+
+    def set_target(self) -> str:
+        """Against a target that does not take a test."""
+        if self.managed:
+            return f"correct it in {names.ENV_FILE} or in {names.CREDENTIALS}; then: {self.restart(names.WATCHERS)}"
+        return f"correct the variables of healer and sentinel; then: {self.restart(names.WATCHERS)}"
+
     def set_clock(self) -> str:
         """Against a clock that is off."""
         return "timedatectl set-ntp true, on the host whose clock is off"

@@ -18,7 +18,14 @@ from marketswarm.term import Paint
 
 INTERRUPTED = 130
 """The exit status of a play that Ctrl-C ended, as shells give it: 128 and SIGINT's number."""
-_OUTSIDE = ("WEBHOOK_", "SMTP_", names.ENV_CREDENTIALS_DIRECTORY)
+_OUTSIDE = (
+    "WEBHOOK_",
+    "SMTP_",
+    "DEADMAN_",
+    names.ENV_NOTIFY_URLS,
+    names.ENV_RATE_LIMIT_SEC,
+    names.ENV_CREDENTIALS_DIRECTORY,
+)
 _OVERRIDES = frozenset({names.ENV_HB_INTERVAL_SEC, names.ENV_HEALER_HEARTBEAT_CHANNEL, names.ENV_SENTINEL_TIMEOUT_SEC})
 
 

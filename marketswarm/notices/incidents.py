@@ -72,6 +72,17 @@ def key(event: bytes) -> str:
     return hashlib.sha256(event).hexdigest()[:_KEY_CHARS]
 
 
+def read(event: bytes) -> Alert | None:
+    """Read an alert that can be kept and told of: in text, and of a time that can be reckoned with."""
+    alert = decode_alert(event)
+    try:
+        event.decode()
+        float(alert.ts if alert else 0)
+    except (UnicodeDecodeError, OverflowError):
+        return None
+    return alert
+
+
 def began(alert: Alert) -> float:
     """When the trouble began that an alert tells of, epoch seconds: at the last beat, where there was one."""
     match alert:
@@ -121,4 +132,4 @@ def decode_incident(raw: bytes) -> Incident | None:
         found = _decode(raw)
     except UNREADABLE:
         return None
-    return found if found.alert else None
+    return found if read(found.event.encode()) else None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from marketswarm.messages import Alert
-from marketswarm.notices.incidents import Incident, name
+from marketswarm.messages import Alert, group_of
+from marketswarm.notices.incidents import Incident, Part, name, part
 
 
 class Kind(StrEnum):
@@ -34,6 +34,11 @@ class Item:
         """The name of its incident."""
         return name(self.alert)
 
+    @property
+    def group(self) -> str:
+        """The group of its alert; empty where there is none."""
+        return group_of(self.alert)
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -46,3 +51,14 @@ class Changes:
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self.done or self.keep or self.forget)
+
+
+def note_told(incident: Incident, item: Item, now: float) -> None:
+    """Note in an incident that something of it was told, be it of one before it."""
+    if item.kind is Kind.REMINDER:
+        incident.reminded, incident.reminders = now, incident.reminders + 1
+    elif item.kind is Kind.ALERT:
+        incident.last = now
+        if incident.event.encode() == item.event and not incident.over:
+            incident.told = now
+            incident.over = part(item.alert) is Part.STANDS

@@ -5,19 +5,18 @@ or dropped because nobody wants to hear of it any more; what is held back stays 
 """
 
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain, islice
 
-from marketswarm.messages import Alert, MassOk, Stable, decode_alert, group_of
-from marketswarm.notices.incidents import SERVICE, Incident, Part, key, name, of_service, part
-from marketswarm.notices.items import Changes, Item, Kind
+from marketswarm.messages import Alert, MassOk, Stable, group_of
+from marketswarm.notices.incidents import SERVICE, Incident, Part, key, name, of_service, part, read
+from marketswarm.notices.items import Changes, Item, Kind, note_told
 from marketswarm.notices.policy import Pauses, Policy
+from marketswarm.notices.remembered import Remembered
 
 BATCH = 50
 """How many things one message tells at most."""
-_REMEMBERED = 1000
-"""How many of the things that were told are known again when they are read once more."""
 
 
 class Ledger:
@@ -27,8 +26,10 @@ class Ledger:
     on its way, nothing is kept before that has arrived.
     """
 
-    def __init__(self, policy: Policy, incidents: Mapping[str, Incident] | None = None) -> None:
-        """``incidents`` are those that the bus has kept."""
+    def __init__(
+        self, policy: Policy, incidents: Mapping[str, Incident] | None = None, sending: Collection[str] = ()
+    ) -> None:
+        """``incidents`` are those that the bus has kept, ``sending`` the keys of what may have been told already."""
         self.policy = policy
         self.pauses = Pauses()
         self._incidents: dict[str, Incident] = {}
@@ -40,8 +41,11 @@ class Ledger:
         """What is to be told now, in order, by its key."""
         self._queued: Counter[str] = Counter()
         """How much of that is of one incident."""
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._sending = frozenset(sending)
+        self._known = Remembered()
+        """What was told, or dropped, and is not to be taken for new where it is read once more."""
         self._done: list[tuple[str, str]] = []
+        self._taken_out: list[tuple[str, str]] = []
         self._dirty: set[str] = set()
         for about, incident in (incidents or {}).items():
             self._put(about, incident)
@@ -69,12 +73,12 @@ class Ledger:
 
     def take(self, entry: str, event: bytes, now: float) -> None:
         """Take in an entry of the alert log; ``entry`` is empty where the log does not have it yet."""
-        alert = decode_alert(event)
+        alert = read(event)
         found = key(event)
-        if found in self._queue:
-            self._queue[found].entry = entry or self._queue[found].entry
-        elif alert is None or found in self._told:  # programs know an alert of a newer version; people were told
-            self._drop("", entry)
+        if queued := self._queue.get(found):
+            self._find(queued, queued.about, entry)
+        elif alert is None or found in self._known:  # programs know an alert of a newer version; people were told
+            self._drop(name(alert) if alert else "", entry)
         elif part(alert) is Part.CLOSES:
             self._close(Item(Kind.RECOVERY, found, event, alert, entry), now)
         else:
@@ -82,22 +86,25 @@ class Ledger:
 
     def step(self, now: float) -> None:
         """Let go what need not be held back any longer, remind of what lasts, forget what nothing depends on."""
+        for about in {item.about for item in self._queue.values() if item.kind is Kind.REMINDER}:
+            if self.policy.remind_at(self._incidents[about], self.pauses, now) > now:
+                self._recall_reminders(about)
         for about in sorted(self._held, key=lambda held: self._incidents[held].entry):
             self._let_go(about, now)
         for about in sorted(self._standing):
             incident = self._incidents[about]
+            # What a stepped clock has put in the future would put off reminders until then.
+            incident.told, incident.reminded = min(incident.told, now), min(incident.reminded, now)
             if self._reminds(about) and self.policy.remind_at(incident, self.pauses, now) <= now and incident.alert:
                 reminder = f"{incident.key}-{incident.reminders + 1}"
                 self._tell(Item(Kind.REMINDER, reminder, incident.event.encode(), incident.alert))
-        for about in [about for about in self._over if self.policy.allowed_at(self._incidents[about], now) <= now]:
-            self._remove(about)
+        for about in [about for about in self._over if not self._queued[about]]:
+            if self.policy.allowed_at(self._incidents[about], now) <= now:
+                self._remove(about)
 
     def next_at(self, now: float) -> float:
         """When ``step`` will find something to tell; infinity where only an alert, or a person, brings that about."""
-        held = (
-            max(self.policy.wanted_at(found, self.pauses, now), self.policy.allowed_at(found, now))
-            for found in (self._incidents[about] for about in self._held)
-        )
+        held = (self._free_at(self._incidents[about], now) for about in self._held)
         standing = (
             self.policy.remind_at(self._incidents[about], self.pauses, now)
             for about in self._standing
@@ -107,27 +114,27 @@ class Ledger:
 
     def told(self, batch: Iterable[Item], now: float) -> None:
         """Note that these were told, or refused for good, which comes to the same here."""
-        for item in (found for item in batch if (found := self._queue.pop(item.key, None))):
-            self._queued[item.about] -= 1
+        for item in (found for item in batch if (found := self._unqueue(item.key))):
             self._drop(item.about, item.entry)
-            self._remember(item.key)
+            self._known.add(item.key)
             self._dirty.add(item.about)
             if incident := self._incidents.get(item.about):
-                _tell_of(incident, item, now)
+                note_told(incident, item, now)
                 self._put(item.about, incident)
 
     def leave(self, known: Collection[str]) -> None:
         """Drop what concerns services that are none of ``known``: nobody watches them any more."""
         for about in [about for about in self._incidents if about.startswith(f"{SERVICE} ")]:
             if about.removeprefix(f"{SERVICE} ") not in known and not self._queued[about]:
-                self._drop(about, self._incidents[about].entry)
+                self._forgo(about, self._incidents[about])
                 self._remove(about)
 
     def changes(self) -> Changes:
         """Take out what the bus should hold by now; what is on its way holds up the rest of its incident."""
         ripe = {about for about in self._dirty if not self._queued[about]}
+        self._taken_out = [(about, entry) for about, entry in self._done if not self._queued[about]]
         found = Changes(
-            [entry for about, entry in self._done if not self._queued[about]],
+            [entry for _, entry in self._taken_out],
             {about: self._incidents[about] for about in ripe if about in self._incidents},
             [about for about in ripe if about not in self._incidents],
         )
@@ -136,9 +143,10 @@ class Ledger:
         return found
 
     def put_back(self, changes: Changes) -> None:
-        """Take changes back that could not be stored."""
+        """Take the latest changes back, since they could not be stored."""
         self._dirty |= changes.keep.keys() | set(changes.forget)
-        self._done = [("", entry) for entry in changes.done] + self._done
+        self._done = self._taken_out + self._done
+        self._taken_out = []
 
     def keep_all(self) -> None:
         """Have everything kept once more: the bus has lost what it held."""
@@ -151,48 +159,69 @@ class Ledger:
             if about not in self._held:
                 self._drop(about, incident.entry)
                 return
+            self._find(known, about, incident.entry)
             incident = known
         elif known:
             incident.last = known.last
             if about in self._held:
-                self._drop(about, known.entry)  # the newer one says as much
+                self._forgo(about, known)  # the newer one says as much
+            elif self._says_no_more(incident, alert, known, now):
+                self._forgo(about, incident)
+                return
+            self._recall_reminders(about)
         self._put(about, incident)
         if incident.group:
             self._drop(about, incident.entry)
         else:
             self._let_go(about, now)
 
+    def _says_no_more(self, incident: Incident, alert: Alert, known: Incident, now: float) -> bool:
+        """Whether it has to wait, or is of a group, while people know the trouble: their ``known`` is what must end."""
+        if part(alert) is Part.STANDS or known.over or known.group:
+            return False
+        return bool(incident.group) or self._free_at(incident, now) > now
+
+    def _free_at(self, incident: Incident, now: float) -> float:
+        if incident.key in self._sending:  # people may know of it, so its end must not be kept from them
+            return now
+        return max(self.policy.wanted_at(incident, self.pauses, now), self.policy.allowed_at(incident, now))
+
     def _let_go(self, about: str, now: float) -> None:
         incident = self._incidents[about]
-        wanted_at = self.policy.wanted_at(incident, self.pauses, now)
-        if max(wanted_at, self.policy.allowed_at(incident, now)) <= now and incident.alert:
+        alert, free_at = incident.alert, self._free_at(incident, now)
+        if alert and free_at <= now:
             self._held.discard(about)
-            self._tell(Item(Kind.ALERT, incident.key, incident.event.encode(), incident.alert, incident.entry))
+            self._tell(Item(Kind.ALERT, incident.key, incident.event.encode(), alert, incident.entry))
+        elif alert and math.isinf(free_at) and part(alert) is Part.STANDS:
+            # Somebody knows of it, and no end of it will come.
+            incident.over = True
+            self._put(about, incident)
+            self._forgo(about, incident)
 
     def _close(self, item: Item, now: float) -> None:
-        incident = self._incidents.get(item.about)
         self._recall_reminders(item.about)
+        self._release(item.alert, told=self._ends(item, now))
+
+    def _ends(self, item: Item, now: float) -> bool:
+        """Take in an end; returns whether people are told of it."""
+        incident = self._incidents.get(item.about)
         if incident is None or incident.over:
-            tells = not group_of(item.alert)
-            if tells:
-                self._tell(item)
-            else:
+            if item.group:
                 self._drop(item.about, item.entry)
-        elif incident.group or group_of(item.alert):
-            tells = False
+            else:
+                self._tell(item)
+            return not item.group
+        grouped = bool(incident.group or item.group)
+        if item.about in self._held and not grouped:
+            self._let_go(item.about, now)
+        held = item.about in self._held
+        if grouped or (held and self.policy.wanted_at(incident, self.pauses, now) > now):
             self._end_untold(item, incident)
-        elif item.about not in self._held:
-            tells = True
-            self._end(item, incident)
-        elif self.policy.wanted_at(incident, self.pauses, now) <= now:
-            # Only the rate limit holds it back, and the end of an incident passes that.
-            tells = True
-            self._drop(item.about, incident.entry)
-            self._end(item, incident)
-        else:
-            tells = False
-            self._end_untold(item, incident)
-        self._release(item.alert, told=tells)
+            return False
+        if held:  # by the rate limit alone, and an end passes that
+            self._forgo(item.about, incident)
+        self._end(item, incident)
+        return True
 
     def _end(self, item: Item, incident: Incident) -> None:
         incident.over = True
@@ -201,20 +230,21 @@ class Ledger:
         self._tell(item)
 
     def _end_untold(self, item: Item, incident: Incident) -> None:
-        self._drop(item.about, incident.entry)
-        self._drop(item.about, item.entry)
-        self._remove(item.about)
+        self._forgo(item.about, incident)
+        self._forgo(item.about, item)
+        incident.over = True
+        self._put(item.about, incident)
+        if not (incident.last or self._queued[item.about]):
+            self._remove(item.about)
 
     def _release(self, alert: Alert, *, told: bool) -> None:
         """Free those who are still down when their group ends; where its end is told, so are they."""
-        members: Iterable[str] = ()
-        if isinstance(alert, MassOk):
-            members = [about for about, found in self._incidents.items() if found.group == alert.group]
-        elif isinstance(alert, Stable):
-            members = [of_service(alert.svc)]
-        for about in members:
-            incident = self._incidents.get(about)
-            if incident and incident.group:
+        if not isinstance(alert, MassOk | Stable):
+            return
+        stands = {of_service(alert.svc)} if isinstance(alert, Stable) else self._incidents.keys()
+        for about in stands & self._incidents.keys():
+            incident = self._incidents[about]
+            if incident.group and (isinstance(alert, Stable) or incident.group == alert.group):
                 incident.group, incident.told = "", float(alert.ts) if told else 0.0
                 self._put(about, incident)
 
@@ -224,12 +254,17 @@ class Ledger:
     def _recall_reminders(self, about: str) -> None:
         if self._queued[about]:
             for found in [item for item in self._queue.values() if item.kind is Kind.REMINDER and item.about == about]:
-                del self._queue[found.key]
-                self._queued[about] -= 1
+                self._unqueue(found.key)
 
     def _tell(self, item: Item) -> None:
         self._queue[item.key] = item
         self._queued[item.about] += 1
+
+    def _unqueue(self, found: str) -> Item | None:
+        item = self._queue.pop(found, None)
+        if item:
+            self._queued[item.about] -= 1
+        return item
 
     def _put(self, about: str, incident: Incident) -> None:
         self._remove(about)
@@ -251,18 +286,13 @@ class Ledger:
         if entry:
             self._done.append((about, entry))
 
-    def _remember(self, told: str) -> None:
-        self._told[told] = None
-        if len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
+    def _find(self, found: Incident | Item, about: str, entry: str) -> None:
+        """Note where the log has what came from memory; what it has twice is done with one of them."""
+        if found.entry and found.entry != entry:
+            self._drop(about, entry)
+        found.entry = found.entry or entry
 
-
-def _tell_of(incident: Incident, item: Item, now: float) -> None:
-    """Note in an incident that something of it was told, be it of one before it."""
-    if item.kind is Kind.REMINDER:
-        incident.reminded, incident.reminders = now, incident.reminders + 1
-    elif item.kind is Kind.ALERT:
-        incident.last = now
-        if incident.event.encode() == item.event and not incident.over:
-            incident.told = now
-            incident.over = part(item.alert) is Part.STANDS
+    def _forgo(self, about: str, found: Incident | Item) -> None:
+        self._drop(about, found.entry)
+        if not found.group:
+            self._known.add(found.key)

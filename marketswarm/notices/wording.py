@@ -70,7 +70,7 @@ class Words:
         """Put what there is to tell into one message; ``down`` names the services that are down, in it or not."""
         alone = len(items) == 1
         told = tuple(self._told(item, _others(down, [item]), now, alone=alone) for item in items)
-        title = headline(items[0]) if alone else _count(items)
+        title = headline(items[0], now) if alone else _count(items, now)
         paragraphs = [one.text for one in told]
         if not alone:
             others = _others(down, items)
@@ -108,18 +108,18 @@ class Words:
                     "host": self.sender,
                 }
             )
-        lines = [headline(item), self._detail(item, now)]
+        lines = [headline(item, now), self._detail(item)]
         if alone and others:
             lines.append(f"{'Still' if over else 'Also'} down: {_list(others)}.")
         if todo:
             lines.append(f"First: {todo}")
         return "\n".join(line for line in lines if line)
 
-    def _detail(self, item: Item, now: float) -> str:
+    def _detail(self, item: Item) -> str:
         alert, began_at = item.alert, self.time(since(item))
         why = _sentence(_why(alert))
         if item.kind is Kind.REMINDER:
-            return f"Since {began_at}, for {spoken(now - since(item))}. {why}".rstrip()
+            return f"Since {began_at}. {why}".rstrip()
         match alert:
             case HeartbeatMiss() | HealerMiss() if alert.late_sec < alert.timeout_sec:
                 return f"It was never heard; it is watched since {began_at}. {why}".rstrip()
@@ -129,12 +129,15 @@ class Words:
             case HeartbeatOk() | HealerOk() if item.opened:
                 return f"It was down from {began_at} to {self.time(alert.ts)}."
             case _:
-                return f"{_sentence(alert.says())} {self.time(alert.ts)}."
+                return f"{self.time(alert.ts)}: {_sentence(printable(alert.says()))}"
 
     def time(self, ts: float) -> str:
         """Write a time as ``2026-01-31 14:03:12 CET (13:03:12 UTC)``."""
-        local = self.local(ts)
-        universal = local.astimezone(UTC)
+        try:
+            local = self.local(ts)
+            universal = local.astimezone(UTC)
+        except (OverflowError, ValueError, OSError):
+            return "an unknown time"
         if local.utcoffset() == universal.utcoffset():
             return f"{universal:%Y-%m-%d %H:%M:%S} UTC"
         form = "%H:%M:%S" if local.date() == universal.date() else "%Y-%m-%d %H:%M:%S"
@@ -148,11 +151,11 @@ def test_message(key: str, sender: str) -> Message:
     return Message(key, "[MarketSwarm] TEST: this is how an alert reaches you", f"{text}\n\n{sender}", (told,), sender)
 
 
-def headline(item: Item) -> str:
+def headline(item: Item, now: float) -> str:
     """Say the most important in one line."""
     about = msgspec.structs.asdict(item.alert)
     if item.kind is Kind.REMINDER:
-        return printable(f"STILL DOWN: {subject(item.alert)}")
+        return printable(f"STILL DOWN: {subject(item.alert)}, for {spoken(now - since(item))}")
     lasted = lasted_sec(item)
     after = f", after {spoken(lasted)}" if lasted is not None else ""
     return printable(_HEADLINES[kind(item.alert)].format_map(about) + after)
@@ -176,22 +179,29 @@ def _why(alert: Alert) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    end = "" if text.endswith(".") else "."
+    return f"{text[:1].upper()}{text[1:]}{end}" if text else ""
 
 
-def _count(items: Sequence[Item]) -> str:
+def _count(items: Sequence[Item], now: float) -> str:
     """Sum up several things in one line."""
-    down = [item for item in items if item.kind is Kind.ALERT and isinstance(item.alert, MISSES)]
-    still = [item for item in items if item.kind is Kind.REMINDER]
-    up = [item for item in items if isinstance(item.alert, HeartbeatOk | HealerOk)]
-    more = len(items) - len(down) - len(still) - len(up)
-    parts = [
-        f"{word}: {_list([subject(item.alert) for item in found])}"
-        for word, found in (("DOWN", down), ("STILL DOWN", still), ("UP", up))
-        if found
-    ]
-    parts += [f"{more} more"] if more else []
+    found: dict[str, list[Item]] = {word: [] for word in ("DOWN", "STILL DOWN", "UP", "")}
+    for item in items:
+        found[_heading(item)].append(item)
+    more = found.pop("")
+    parts = [f"{word}: {_list([subject(item.alert) for item in of])}" for word, of in found.items() if of]
+    parts += [headline(item, now) for item in more[:1]]
+    parts += [f"{len(more) - 1} more"] if len(more) > 1 else []
     return "; ".join(parts)
+
+
+def _heading(item: Item) -> str:
+    """Say under which word its service is listed; empty where it has a headline of its own."""
+    if item.kind is Kind.REMINDER:
+        return "STILL DOWN"
+    if isinstance(item.alert, HeartbeatOk | HealerOk):
+        return "UP"
+    return "DOWN" if isinstance(item.alert, MISSES) else ""
 
 
 def _others(down: Sequence[str], items: Sequence[Item]) -> list[str]:

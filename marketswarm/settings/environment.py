@@ -8,7 +8,7 @@ from pathlib import Path
 from marketswarm import names
 from marketswarm.address import Address
 from marketswarm.errors import BadEnvironmentError
-from marketswarm.settings.outward import Outward, outward
+from marketswarm.settings.outward import Outward
 from marketswarm.settings.reader import Reader
 
 
@@ -52,6 +52,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises BadEnvironmentError with a line for every variable that cannot be used.
     """
+    from marketswarm.settings.telling import outward
+
     reader = Reader(own() if environ is None else environ)
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None

@@ -113,12 +113,21 @@ def test_alerts_go_where_truth_sends_them(swarm: Swarm) -> None:
         assert json.loads(heard()[0]) == swarm.system.alerts()[0]
 
 
-def test_a_variable_that_only_a_later_version_heeds_is_told(swarm: Swarm) -> None:
-    """Nobody waits for a webhook that never comes; its address, a secret, is not shown."""
+def test_healer_says_whom_it_tells_and_shows_no_secret(swarm: Swarm) -> None:
+    """The targets by their names; the address of a webhook is a secret, and no line has it."""
     swarm.seed(watching())
+    assert "set one of WEBHOOK_URL, SMTP_HOST, NOTIFY_URLS" in swarm.start("healer").ready().log
     healer = swarm.start("healer", WEBHOOK_URL="https://hooks.example/secret").ready()
-    assert "WEBHOOK_URL has no effect in this version" in healer.log
+    assert "tells webhook" in healer.log
     assert "hooks.example" not in healer.log
+
+
+def test_half_a_target_stops_healer_with_a_line(swarm: Swarm) -> None:
+    """A mail server without addresses would tell nobody: it is said at the start, not on the day."""
+    swarm.seed(watching())
+    healer = swarm.start("healer", SMTP_HOST="mail.example.com")
+    assert healer.exit_code() == 78
+    assert "error: SMTP_HOST: is set without SMTP_TO" in healer.log
 
 
 def test_healers_own_variables_win_over_truth(swarm: Swarm) -> None:

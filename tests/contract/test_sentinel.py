@@ -40,4 +40,6 @@ def test_healer_watches_sentinel(swarm: Swarm) -> None:
     swarm.until("sentinel", "heartbeat_ok")
     sentinel.kill()
     swarm.until("sentinel", "heartbeat_miss")
-    assert swarm.system.alerts()[0]["timeout_sec"] == TIMEOUT_SEC
+    # On a busy machine sentinel may have missed healer before that started.
+    (miss,) = [alert for alert in swarm.system.alerts() if alert["type"] == "heartbeat_miss"]
+    assert miss["timeout_sec"] == TIMEOUT_SEC

@@ -10,7 +10,7 @@ from host.machine import Machine
 from testkit import SERVICES
 
 FOLDER = "/usr/local/lib/systemd/system"
-EGRESS = ("rss_agg", "massive", "mesh")
+EGRESS = ("rss_agg", "massive", "mesh", "healer", "sentinel")
 OTHERS = ("marketswarm-reseed.service", "marketswarm-truth.service", "marketswarm-failed@x.service.service")
 MAX_EXPOSURE, MAX_EXPOSURE_WITH_EGRESS = 1.0, 1.5
 

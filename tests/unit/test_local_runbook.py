@@ -2,6 +2,7 @@
 
 import pytest
 
+from marketswarm import names, variables
 from marketswarm.local.demo import demo_environ
 from marketswarm.local.runbook import RUNBOOK, Outcome, figure, passed, summary, table
 from marketswarm.messages import Alert, BusLost, HealerMiss, HealerOk, HeartbeatMiss, HeartbeatOk
@@ -62,15 +63,11 @@ def test_an_alert_shows_its_own_figure(alert: Alert, shown: str) -> None:
 
 
 def test_a_demonstration_alerts_nobody_outside_and_keeps_its_own_timing() -> None:
-    """Notifiers' variables, credentials, and variables that win over truth's timing do not reach the services."""
-    environ = {
-        "PATH": "/bin",
-        "LOG_LEVEL": "DEBUG",
-        "WEBHOOK_URL": "https://example.org/hook",
-        "SMTP_HOST": "mail",
-        "CREDENTIALS_DIRECTORY": "/run/credentials",
-        "HB_INTERVAL_SEC": "60",
-        "HEALER_HEARTBEAT_CHANNEL": "elsewhere",
-        "SENTINEL_TIMEOUT_SEC": "900",
-    }
-    assert demo_environ(environ) == {"PATH": "/bin", "LOG_LEVEL": "DEBUG"}
+    """No variable with which people are told, no credential, and none that wins over truth's timing gets in."""
+    kept = {"PATH": "/bin", "LOG_LEVEL": "DEBUG"}
+    to_people = {name for one in variables.VARIABLES for name in one.names if one.used_by == "healer, sentinel"}
+    to_people -= {names.ENV_ALERT_CHANNEL}
+    outside = {*to_people, "DEADMAN_URL", "DEADMAN_SEC", "CREDENTIALS_DIRECTORY"}
+    assert {"WEBHOOK_URL", "SMTP_HOST", "SMTP_PASS", "NOTIFY_URLS", "RATE_LIMIT_SEC"} < outside
+    timing = {"HB_INTERVAL_SEC": "60", "HEALER_HEARTBEAT_CHANNEL": "elsewhere", "SENTINEL_TIMEOUT_SEC": "900"}
+    assert demo_environ(kept | timing | dict.fromkeys(outside, "https://example.org/hook")) == kept

@@ -55,7 +55,7 @@ class Courier:
         self._letters: list[DeadLetter] = []
         """What was refused for good, and is not stored yet."""
         self._state = TargetState()
-        self._kept_state = TargetState()
+        self._kept_state: TargetState | None = None
         self.blind = False
         """Whether the log of alerts could not be read when last looked at."""
 
@@ -69,7 +69,7 @@ class Courier:
         self._ledger.leave(known)
         for entry, event in recalled.pending:
             self._ledger.take(entry, event, now)
-        self._sending = recalled.sending
+        self._sending, self._state = recalled.sending, recalled.state
         if self._ledger.waiting:
             _log.info("%s: %d alert(s) of before are to be told yet", self.target, self._ledger.waiting)
 
@@ -98,26 +98,25 @@ class Courier:
 
     async def _read(self, unstored: Sequence[bytes]) -> None:
         try:
-            while entries := await self._outbox.take():
-                for entry, event in entries:
-                    self._ledger.take(entry, event, self._clock.wall())
-                await asyncio.sleep(0)
-            self._ledger.pauses = await self._pauses()
+            try:
+                await self._read_all()
+            except NoGroupError:
+                _log.warning("%s: the bus has lost what it held of it; every alert that it has now is new", self.target)
+                await self._outbox.open("0")
+                self._ledger.keep_all()
+                await self._read_all()
             self.blind = False
-        except NoGroupError:
-            _log.warning("%s: the bus has lost what it held of it; all that it has of alerts is new", self.target)
-            await self._anew()
         except (BusUnreachableError, BusRefusedError):
             self.blind = True
             for event in unstored:
                 self._ledger.take("", event, self._clock.wall())
 
-    async def _anew(self) -> None:
-        try:
-            await self._outbox.open("0")
-            self._ledger.keep_all()
-        except (BusUnreachableError, BusRefusedError) as error:
-            _log.debug("%s: %s", self.target, error)
+    async def _read_all(self) -> None:
+        self._ledger.pauses = await self._pauses()
+        while entries := await self._outbox.take():
+            for entry, event in entries:
+                self._ledger.take(entry, event, self._clock.wall())
+            await asyncio.sleep(0)
 
     async def _pauses(self) -> Pauses:
         silences = await self._bus.fields(names.SILENCES)

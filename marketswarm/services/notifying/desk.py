@@ -119,7 +119,9 @@ class Desk:
             else:
                 await self._office.leave()
             if self._office.held is not before:
-                _log.log(logging.INFO, "%s", "on duty: tells people" if self._office.held else "off duty")
+                _log.info("%s", "on duty: tells people" if self._office.held else "off duty")
+            # Of a bus that is away no bell rings: what it does not take has to go out from memory.
+            if self._office.held is not before or self._unstored():
                 self._ring()
             await self._daemon.pause()
 
