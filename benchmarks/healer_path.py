@@ -3,7 +3,7 @@
 It watches svc_0 to svc_<N-1>, and --others more that nobody beats for, with an hour's timeout. Prints "ready" once
 subscribed, "warm" when it has heard --warm beats and done all that they brought about, and after --beats more the C
 subscriber's line of JSON, with subscribe_sec, rss_kib (resident memory by the watching and subscribing) and heard_kib
-(by the end). Without --beats it watches until SIGTERM.
+(by the end). Without --beats it watches until SIGTERM. With --webhook it tells people there, as healer does.
 
     python benchmarks/healer_path.py --port P --services N --timeout-sec T --interval-sec I [--warm W] [--beats M]
 """
@@ -18,20 +18,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from marketswarm import log, names
+from marketswarm import log, names, settings
 from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.clock import SystemClock
-from marketswarm.daemon import exact_loop
+from marketswarm.daemon import Daemon, exact_loop
 from marketswarm.firehose import Beats, Oddities
 from marketswarm.liveness import Terms
 from marketswarm.messages import HeartbeatMiss, HeartbeatOk
 from marketswarm.pacing import until_tick
+from marketswarm.sd import Manager
+from marketswarm.services.notifying import Desk
 from marketswarm.services.watching import Finding, Words
 from marketswarm.services.watching.findings import Recalled, Target
 from marketswarm.services.watching.judge import Judge
 from marketswarm.services.watching.recorder import Recorder
 from marketswarm.services.watching.verdicts import Announcer
+from marketswarm.truth import Loaded, Truth
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -84,6 +87,13 @@ class CountingJudge(Judge):
         self.meter.read(len(beats))
 
 
+def desk(given: argparse.Namespace, recorder: Recorder, clock: SystemClock) -> Desk:
+    """Make the part of healer that tells people."""
+    environ = {"SYSTEM_REDIS_URL": f"redis://127.0.0.1:{given.port}", "WEBHOOK_URL": given.webhook}
+    daemon = Daemon(names.HEALER, settings.load(environ), Loaded(Truth(services={}), ""), Manager(present=False), clock)
+    return Desk(daemon, recorder.unstored, None)
+
+
 class HealerPath:
     """The judge of one bus and the recorder of what it finds."""
 
@@ -107,6 +117,7 @@ class HealerPath:
             recalled=Recalled(),
         )
         self._judge.meter = meter
+        self._desk = desk(given, self._recorder, clock) if given.webhook else None
         gc.collect()
         gc.freeze()
 
@@ -115,6 +126,8 @@ class HealerPath:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._recorder.run())
             group.create_task(self._judge.run())
+            if self._desk:
+                group.create_task(self._desk.run())
             while True:
                 self._judge.report(self._announcer)
                 await asyncio.sleep(until_tick(self._clock.monotonic(), PACE_SEC))
@@ -178,6 +191,7 @@ async def main(given: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = arguments(__doc__)
     parser.add_argument("--others", type=int, default=0, help="watch so many more (0)")
+    parser.add_argument("--webhook", default="", help="tell people at this URL (nobody)")
     parser.add_argument("--interval-sec", type=float, default=10.0)
     parser.add_argument("--timeout-sec", type=float, default=30.0)
     with asyncio.Runner(loop_factory=exact_loop) as runner:

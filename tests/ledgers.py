@@ -56,6 +56,10 @@ class KeptOn:
         self.pending |= fresh
         return fresh
 
+    def settled(self, entry: str) -> bool:
+        """Whether a restart will not see an alert again."""
+        return entry in {read for read, _ in self.log[: self._read]} and entry not in self.pending
+
     def settle(self, changes: Changes, sending: tuple[str, ...] = ()) -> None:
         """Take in what a ledger has decided."""
         self.sending = sending

@@ -30,6 +30,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
 
+    def log_message(self, *_):
+        pass
+
 server = http.server.ThreadingHTTPServer(("127.0.0.1", {PORT}), Handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain("/srv/server.pem")

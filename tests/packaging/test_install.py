@@ -1,5 +1,7 @@
 """What the installed command lays down on a host, and that systemd takes the units."""
 
+import re
+import stat
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -57,6 +59,23 @@ def test_every_config_file_is_laid_down_byte_for_byte(root: Path) -> None:
     }
     folder = root / "etc/marketswarm"
     assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == shipped
+
+
+def test_every_secret_that_a_unit_loads_has_its_file(root: Path) -> None:
+    """Empty, which is no secret, and root's alone; where one is missing, the service does not start."""
+    drop_ins = [path.read_text(encoding="utf-8") for path in SHIPPED.values() if path.name == "credentials.conf"]
+    loaded = {words for text in drop_ins for words in re.findall(r"^LoadCredential=(\w+):(\S+)$", text, re.MULTILINE)}
+    files = list((root / "etc/marketswarm/credentials").iterdir())
+    assert loaded == {(file.name, f"/{file.relative_to(root)}") for file in files}
+    assert {"WEBHOOK_URL", "SMTP_PASS", "NOTIFY_URLS", "DEADMAN_URL"} < {name for name, _ in loaded}
+    assert {(file.stat().st_size, stat.S_IMODE(file.stat().st_mode)) for file in files} == {(0, 0o600)}
+
+
+def test_who_tells_people_reaches_the_internet_like_any_other_that_does() -> None:
+    """One drop-in, the same for all, so that it can be linked for one more."""
+    egress = {path.parent.name: path.read_bytes() for path in SHIPPED.values() if path.name == "egress.conf"}
+    assert {"marketswarm@healer.service.d", "marketswarm@sentinel.service.d"} < egress.keys()
+    assert len(set(egress.values())) == 1
 
 
 def test_run_again_it_changes_nothing_and_says_nothing(root: Path) -> None:

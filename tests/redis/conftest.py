@@ -1,6 +1,9 @@
 """Real servers, which can be killed and hung."""
 
+from collections.abc import Iterator
+
 import pytest
+from receivers import HttpReceiver
 from testkit import RealServer, Swarm
 
 
@@ -9,3 +12,10 @@ def system(swarm: Swarm) -> RealServer:
     """The system bus, as something that can be killed and hung."""
     assert isinstance(swarm.system, RealServer), "these tests need --bus=real"
     return swarm.system
+
+
+@pytest.fixture
+def receiver() -> Iterator[HttpReceiver]:
+    """A web server that takes everything."""
+    with HttpReceiver() as server:
+        yield server

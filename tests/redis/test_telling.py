@@ -1,4 +1,4 @@
-"""Alerts reach people: the daemons, a real Redis, and a web server that behaves as web servers do."""
+"""Alerts reach people: the daemons, a real Redis, and servers that behave as servers do."""
 
 import itertools
 import json
@@ -6,50 +6,23 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from receivers import Behaviour, HttpReceiver, answer, disconnect, hang
-from testkit import TIMEOUT_SEC, RealServer, Service, Swarm, eventually, watching
-
-FAILOVER_SEC = 12.0
-
-
-@pytest.fixture
-def receiver() -> Iterator[HttpReceiver]:
-    """A web server that takes everything."""
-    with HttpReceiver() as server:
-        yield server
-
-
-def told(receiver: HttpReceiver) -> list[dict[str, Any]]:
-    """What the server was told so far, one thing each, in order."""
-    return [one for body in receiver.bodies for one in body["told"]]
-
-
-def kinds(receiver: HttpReceiver) -> list[tuple[str, str]]:
-    """What that was: kind and subject."""
-    return [(one["kind"], one["subject"]) for one in told(receiver)]
-
-
-def until(receiver: HttpReceiver, *wanted: tuple[str, str], within_sec: float = FAILOVER_SEC) -> None:
-    """Wait until just these were told, in this order."""
-    expected = list(wanted)
-    eventually(
-        lambda: len(kinds(receiver)) >= len(expected), lambda: f"{expected}, told: {kinds(receiver)}", within_sec
-    )
-    assert kinds(receiver) == expected
-
-
-def healer(swarm: Swarm, receiver: HttpReceiver, **environ: str) -> Service:
-    """Start healer with a webhook."""
-    return swarm.start("healer", WEBHOOK_URL=f"{receiver.url}/secret-path", **environ).ready()
-
-
-def pending(swarm: Swarm, target: str = "webhook") -> int:
-    """How many alerts a target was not told of yet."""
-    found: Any = swarm.system.client.xpending("healer:alerts:log", f"notify:{target}")
-    return int(found["pending"])
+from receivers import (
+    Behaviour,
+    HttpReceiver,
+    MailReceiver,
+    Trust,
+    answer,
+    disconnect,
+    drip,
+    hang,
+    receiving_mail,
+)
+from telling import FAILOVER_SEC, healer, kinds, pending, told, until
+from testkit import TIMEOUT_SEC, RealServer, Swarm, eventually, watching
 
 
 def test_a_person_is_told_of_an_outage_and_of_its_end(swarm: Swarm, receiver: HttpReceiver) -> None:
@@ -236,142 +209,43 @@ def test_a_target_that_hangs_holds_up_nobody(swarm: Swarm, receiver: HttpReceive
     assert all(alert["late_sec"] < TIMEOUT_SEC + 0.5 for alert in misses)
 
 
-def test_what_is_refused_for_good_is_parked_and_can_be_sent_again(swarm: Swarm, receiver: HttpReceiver) -> None:
-    """It is listed with its reason, also as JSON; sent again when that is gone, it leaves the list."""
+def test_mail_goes_out_over_tls_with_a_login(swarm: Swarm, tmp_path: Path) -> None:
+    """STARTTLS, verified, to each of several mailboxes; the password is in no log."""
     swarm.seed(watching("rss_agg"))
-    watcher = healer(swarm, receiver.always(answer(404)))
-    swarm.until("rss_agg", "heartbeat_miss")
-    watcher.logs("refused for good")
-    listed = eventually(lambda: swarm.command("marketswarm", "alerts", "--undelivered").stdout, "it is listed")
-    assert "webhook" in listed
-    assert "heartbeat_miss rss_agg" in listed
-    assert "404" in listed
-    (letter,) = swarm.command("marketswarm", "alerts", "--undelivered", "--json").stdout.splitlines()
-    assert json.loads(letter)["target"] == "webhook"
-    again = swarm.command("marketswarm", "alerts", "--undelivered", "--resend")
-    assert again.returncode == 1
-    assert "FAILED" in again.stdout
-    receiver.always(answer())
-    again = swarm.command("marketswarm", "alerts", "--undelivered", "--resend")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "delivered" in again.stdout
-    assert len({one["key"] for one in told(receiver)}) == 1
-    assert swarm.command("marketswarm", "alerts", "--undelivered").stderr == "everything was delivered\n"
-    assert "secret-path" not in watcher.log + listed + again.stdout
-
-
-def test_a_command_proves_every_target_of_healer_and_sentinel(swarm: Swarm, receiver: HttpReceiver) -> None:
-    """Both send to each of theirs, and what each answered is printed; doctor shows the proof."""
-    swarm.seed(watching("rss_agg"))
-    swarm.start("rss_agg").ready()
-    healer(swarm, receiver)
-    swarm.start("sentinel", WEBHOOK_URL=f"{receiver.url}/secret-path").ready()
-    done = swarm.command("marketswarm", "notify", "test")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert [line.split()[:3] for line in sorted(done.stdout.splitlines()) if "delivered" in line] == [
-        ["healer", "webhook", "delivered:"],
-        ["sentinel", "webhook", "delivered:"],
-    ]
-    assert [kind for kind, _ in kinds(receiver)] == ["test", "test"]
-    examined = swarm.command("marketswarm", "doctor").stdout
-    assert "telling webhook by healer" in examined
-    assert "nothing was ever delivered" not in examined
-    receiver.always(answer(401))
-    done = swarm.command("marketswarm", "notify", "test", "--json")
-    assert done.returncode == 1
-    assert {json.loads(line)["result"] for line in done.stdout.splitlines()} == {"permanent"}
-    assert "test webhook by healer" in swarm.command("marketswarm", "doctor", "--notify").stdout
-
-
-def test_a_target_can_be_proved_from_the_shell_before_anything_runs(swarm: Swarm, receiver: HttpReceiver) -> None:
-    """No bus is needed where the variables are set in the shell itself."""
-    swarm.system.stop()
-    done = swarm.command("marketswarm", "notify", "test", WEBHOOK_URL=f"{receiver.url}/secret-path")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "delivered" in done.stdout
-    assert [kind for kind, _ in kinds(receiver)] == ["test"]
-    swarm.system.start()
-
-
-def test_nobody_to_send_a_test_is_said_in_a_line(swarm: Swarm) -> None:
-    """Neither healer nor sentinel beats: what, and what next."""
-    swarm.seed(watching("rss_agg"))
-    done = swarm.command("marketswarm", "notify", "test")
-    assert done.returncode == 69
-    assert done.stderr.startswith("error: nobody is there to send it")
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_a_silence_holds_back_what_begins_and_lets_go_when_it_ends(swarm: Swarm, receiver: HttpReceiver) -> None:
-    """The state is tracked meanwhile; ended by hand, people hear of who is still down within seconds."""
-    swarm.seed(watching("rss_agg"))
+    trust = Trust(tmp_path)
     worker = swarm.start("rss_agg").ready()
-    healer(swarm, receiver)
-    swarm.until("rss_agg", "heartbeat_ok")
-    assert swarm.command("marketswarm", "silence", "rss_agg", "--for", "10m").returncode == 0
-    worker.stop()
-    swarm.until("rss_agg", "heartbeat_miss")
-    time.sleep(1.5)
-    assert told(receiver) == []
-    assert swarm.command("marketswarm", "unsilence", "rss_agg").returncode == 0
-    until(receiver, ("alert", "rss_agg"))
-    assert swarm.command("marketswarm", "silence", "rss_agg").returncode == 0
-    swarm.start("rss_agg").ready()
-    until(receiver, ("alert", "rss_agg"), ("recovery", "rss_agg"))
+    with receiving_mail(MailReceiver(tls=trust.server(), login=("ann", "hunter2"))) as server:
+        watcher = swarm.start(
+            "healer",
+            SMTP_HOST="127.0.0.1",
+            SMTP_PORT=str(server.port),
+            SMTP_USER="ann",
+            SMTP_PASS="hunter2",  # noqa: S106 -- a password to be seen nowhere
+            SMTP_FROM="swarm@example.com",
+            SMTP_TO="ops@example.com, night@example.com",
+            **trust.environ,
+        ).ready()
+        swarm.until("rss_agg", "heartbeat_ok")
+        worker.stop()
+        eventually(lambda: len(server.mails) == 1, lambda: f"a mail; {watcher.log}", FAILOVER_SEC)
+        swarm.start("rss_agg").ready()
+        eventually(lambda: len(server.mails) == 2, lambda: f"two mails; {watcher.log}", FAILOVER_SEC)
+    down, up = server.mails
+    assert down["Subject"] == "[MarketSwarm] DOWN: rss_agg"
+    assert up["Subject"].startswith("[MarketSwarm] UP: rss_agg, after ")
+    assert down["Message-ID"] != up["Message-ID"]
+    assert server.envelopes[0].rcpt_tos == ["ops@example.com", "night@example.com"]
+    assert server.encrypted == [True, True]
+    assert "hunter2" not in watcher.log
 
 
-def test_reminders_come_until_somebody_acknowledges(swarm: Swarm, receiver: HttpReceiver) -> None:
-    """Each truth's remind_sec; after the acknowledgement none, and the recovery all the same."""
-    document = watching("rss_agg")
-    document["services"]["healer"]["notify"] = {"remind_sec": 1}
-    swarm.seed(document)
-    worker = swarm.start("rss_agg").ready()
-    healer(swarm, receiver)
-    swarm.until("rss_agg", "heartbeat_ok")
-    worker.stop()
-    eventually(lambda: kinds(receiver).count(("reminder", "rss_agg")) >= 2, "two reminders")
-    assert swarm.command("marketswarm", "ack", "rss_agg").returncode == 0
-    time.sleep(1)
-    before = len(told(receiver))
-    time.sleep(2.5)
-    assert len(told(receiver)) == before
-    swarm.start("rss_agg").ready()
-    eventually(lambda: kinds(receiver)[-1] == ("recovery", "rss_agg"), "the recovery")
-    keys = [one["key"] for one in told(receiver)]
-    assert len(set(keys)) == len(keys)
-
-
-def test_a_changed_truth_changes_how_people_are_told_and_tells_nothing_twice(
-    swarm: Swarm, receiver: HttpReceiver
-) -> None:
-    """Healer follows while it runs: a text of its own, from the next message on."""
+def test_a_process_that_is_stopped_while_it_tells_tells_nothing_twice(swarm: Swarm, receiver: HttpReceiver) -> None:
+    """SIGTERM while the server takes its time: the message is seen to its end, and settled."""
     swarm.seed(watching("rss_agg"))
-    worker = swarm.start("rss_agg").ready()
-    watcher = healer(swarm, receiver)
-    swarm.until("rss_agg", "heartbeat_ok")
-    worker.stop()
-    until(receiver, ("alert", "rss_agg"))
-    document = watching("rss_agg")
-    document["services"]["healer"]["notify"] = {"text": {"heartbeat_ok": "{svc} ist wieder da, nach {lasted}"}}
-    swarm.seed(document)
-    watcher.logs("begins anew")
-    swarm.start("rss_agg").ready()
-    until(receiver, ("alert", "rss_agg"), ("recovery", "rss_agg"))
-    assert told(receiver)[1]["text"].startswith("rss_agg ist wieder da, nach ")
-
-
-def test_the_sign_of_life_stops_with_the_chain(swarm: Swarm, receiver: HttpReceiver) -> None:
-    """DEADMAN_URL is called while all works, and no more when healer is dead."""
-    swarm.seed(watching("rss_agg"))
-    watcher = swarm.start("healer").ready()
-    swarm.start("sentinel", DEADMAN_URL=f"{receiver.url}/ping", DEADMAN_SEC="0.3").ready()
-    eventually(lambda: len(receiver.requests) >= 3, "three signs of life")
-    assert {(request.method, request.path) for request in receiver.requests} == {("GET", "/ping")}
-    watcher.kill()
-    swarm.until("healer", "healer_miss")
-    time.sleep(1)
-    before = len(receiver.requests)
-    time.sleep(1.5)
-    assert len(receiver.requests) == before
-    swarm.start("healer").ready()
-    eventually(lambda: len(receiver.requests) > before, "it is called again")
+    watcher = healer(swarm, receiver.always(drip(pause_sec=0.005)))
+    eventually(lambda: receiver.requests, "a delivery is under way", FAILOVER_SEC)
+    assert watcher.stop() == 0
+    healer(swarm, receiver)
+    time.sleep(TIMEOUT_SEC)
+    assert kinds(receiver) == [("alert", "rss_agg")]
+    assert pending(swarm) == 0

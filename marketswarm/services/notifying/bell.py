@@ -10,7 +10,7 @@ from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.pacing import Backoff
 
-BLOCK_SEC: Final = 5.0
+BLOCK_SEC: Final = 10.0
 """How long the bus holds an answer back while there is nothing new."""
 PATIENCE_SEC: Final = BLOCK_SEC + 2.0
 """How long an answer of this bus may take: the connection needs more patience than others."""

@@ -114,10 +114,10 @@ class Desk:
         await self._forget_targets()
         while True:
             before = self._office.held
-            if self._healer_down is None or self._healer_down():
-                await self._office.take()
-            else:
+            if self._healer_down and not self._healer_down():
                 await self._office.leave()
+            elif not self._office.fresh:
+                await self._office.take()
             if self._office.held is not before:
                 _log.info("%s", "on duty: tells people" if self._office.held else "off duty")
             # Of a bus that is away no bell rings: what it does not take has to go out from memory.

@@ -22,6 +22,11 @@ class Office:
         self._lease_sec = lease_sec
         self._until = 0.0
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the lease is held and was renewed a short while ago: less than a third of it is over."""
+        return self.held and self._clock.monotonic() < self._until - 2 / 3 * self._lease_sec
+
     async def take(self) -> bool:
         """Take the lease or renew it; whether it is held.
 
@@ -33,9 +38,7 @@ class Office:
             (holder,) = await self._bus.ask([("SET", names.NOTIFY_LEASE, self._watcher, "NX", "GET", "PX", px)])
             if holder == self._watcher.encode():
                 # Between the two it may run out and become somebody else's, whom this gives a little more time.
-                _, holder = await self._bus.ask(
-                    [("PEXPIRE", names.NOTIFY_LEASE, px), ("GET", names.NOTIFY_LEASE)],
-                )
+                _, holder = await self._bus.ask([("PEXPIRE", names.NOTIFY_LEASE, px), ("GET", names.NOTIFY_LEASE)])
         except (BusUnreachableError, BusRefusedError):
             return self.held
         self.held = holder in (None, self._watcher.encode())
