@@ -20,6 +20,7 @@ from marketswarm.messages import (
     decode_heartbeat,
     decode_record,
 )
+from marketswarm.notices.silences import Pauses
 from marketswarm.settings import Settings
 from marketswarm.term import Paint, local_time
 from marketswarm.text import printable
@@ -151,7 +152,7 @@ def _row(
     lease: Lease | None,
     health: bytes | None,
     record: ServiceRecord | None,
-    paused: pauses.Pauses,
+    paused: Pauses,
     *,
     trusted: bool,
 ) -> Row:
@@ -175,7 +176,7 @@ def _row(
         restarts=kept.restarts,
         duplicates=kept.duplicates,
         silenced_until=paused.silenced_until(at.service, time.time()),
-        acked_by=paused.acked_by(at.service, alert),
+        acked_by=paused.acked_by(at.service, alert.ts) if isinstance(alert, MISSES) else None,
     )
 
 

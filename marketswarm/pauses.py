@@ -5,19 +5,16 @@ import difflib
 import os
 import pwd
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
-
-from msgspec import structs
 
 from marketswarm import host, names
 from marketswarm.bus import Bus, connect
 from marketswarm.durations import spoken
 from marketswarm.errors import BadEnvironmentError, BadTruthError, BusUnreachableError
 from marketswarm.inuse import truth_in_use
-from marketswarm.messages import MISSES, Alert, decode_alert, encode
-from marketswarm.notices.silences import Ack, Silence, decode_ack, decode_silence
+from marketswarm.messages import MISSES, decode_alert, encode
+from marketswarm.notices.silences import Ack, Pauses, Silence
 from marketswarm.settings import Settings
 from marketswarm.term import RECENT_SEC, local_time
 from marketswarm.text import printable
@@ -31,38 +28,9 @@ _SHOWN: Final = 64
 """So many characters of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """The silences that are stored, those that are over among them, and the acknowledgements; by their subjects."""
-
-    silences: Mapping[str, Silence]
-    acks: Mapping[str, Ack]
-
-    def silenced_until(self, service: str, now: float) -> float | None:
-        """Until when (epoch seconds) nobody is told of a service, by its own silence or the one of everything.
-
-        None where it is not silenced. A silence of its bus is none of the service.
-        """
-        both = (self.silences.get(subject) for subject in (service, names.EVERYTHING))
-        return max((silence.until for silence in both if silence and silence.active(now)), default=None)
-
-    def acked_by(self, service: str, alert: Alert | None) -> str | None:
-        """Who has acknowledged that a service is down, as its last ``alert`` says; None where nobody has, or it is up.
-
-        An acknowledgement from before that alert was of an incident that is over.
-        """
-        ack = self.acks.get(service)
-        return (ack.by or "somebody") if ack and isinstance(alert, MISSES) and alert.ts <= ack.ts else None
-
-
 async def read(system: Bus) -> Pauses:
-    """Read what system-redis holds; what is no silence or no acknowledgement is left out. The field is the subject."""
-    silences = {subject: decode_silence(raw) for subject, raw in (await system.fields(names.SILENCES)).items()}
-    acks = {subject: decode_ack(raw) for subject, raw in (await system.fields(names.ACKS)).items()}
-    return Pauses(
-        {subject: structs.replace(found, subject=subject) for subject, found in silences.items() if found},
-        {subject: structs.replace(found, subject=subject) for subject, found in acks.items() if found},
-    )
+    """Read what system-redis holds of what people have said."""
+    return Pauses.read(await system.fields(names.SILENCES), await system.fields(names.ACKS))
 
 
 async def silence(settings: Settings, subject: str, for_sec: float, why: str) -> Silence:

@@ -98,7 +98,7 @@ VARIABLES: Final = (
     Variable(
         (names.ENV_RATE_LIMIT_SEC,),
         _TELLERS,
-        "each target gets no two messages within it; 0 is no limit",
+        "no target is told of the same trouble of one service twice within it; ends always pass; 0: no limit",
         f"{names.DEFAULT_RATE_LIMIT_SEC:g}",
     ),
     Variable(

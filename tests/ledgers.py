@@ -26,8 +26,8 @@ from marketswarm.messages import (
 from marketswarm.notices.incidents import decode_incident
 from marketswarm.notices.items import Changes, Item, Kind
 from marketswarm.notices.ledger import Ledger
-from marketswarm.notices.policy import Pauses, Policy
-from marketswarm.notices.silences import Ack, Silence
+from marketswarm.notices.policy import Policy
+from marketswarm.notices.silences import Ack, Pauses, Silence
 
 START = 1_700_000_000.0
 """The time of day at second 0 of a script."""

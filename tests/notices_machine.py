@@ -1,85 +1,18 @@
 """A ledger in any sequence of alerts, silences, failed deliveries and restarts, against what people were told."""
 
-from dataclasses import dataclass, field
-
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from ledgers import START, KeptOn, made
+from ledgers import START, KeptOn
+from notices_world import Announced, World
 
-from marketswarm.messages import decode_alert, group_of, subject
-from marketswarm.notices.incidents import Part, key, name, part
+from marketswarm.notices.incidents import Part, key
 from marketswarm.notices.items import Item, Kind
-from marketswarm.notices.policy import Pauses, Policy
-from marketswarm.notices.silences import Ack, Silence
+from marketswarm.notices.policy import Policy
+from marketswarm.notices.silences import Ack, Pauses, Silence
 
 SERVICES = ("a", "b")
 services = st.sampled_from(SERVICES)
 spans = st.sampled_from((1, 10, 60, 150, 700))
-
-
-@dataclass(slots=True)
-class Announced:
-    """An alert, and what became of it."""
-
-    place: int
-    event: bytes
-    about: str
-    subject: str
-    part: Part
-    grouped: bool
-    at: float
-    opened: "Announced | None" = None
-    """What it ends."""
-    entry: str = ""
-    ended: "Announced | None" = None
-    freed_by: "Announced | None" = None
-    """The end of its group."""
-    excused: bool = False
-    """There was a time when nobody wanted to hear of it."""
-    told: int = 0
-    repeats: int = 0
-    """How often it may be told again."""
-    known: bool = False
-    """People were told, and no restart has made that uncertain."""
-    said_at: float = 0.0
-    """When they heard of it last."""
-
-    @property
-    def people_know(self) -> bool:
-        """Whether its end has to be told."""
-        return self.known or (self.freed_by is not None and self.freed_by.known)
-
-
-@dataclass(slots=True)
-class World:
-    """Everything that was announced, and who is down."""
-
-    announced: list[Announced] = field(default_factory=list)
-    open: dict[str, Announced] = field(default_factory=dict)
-    by_key: dict[str, Announced] = field(default_factory=dict)
-
-    def announce(self, words: str, now: float) -> Announced:
-        """Note an alert."""
-        event = made(words, now)
-        alert = decode_alert(event)
-        assert alert
-        about, does = name(alert), part(alert)
-        grouped = bool(group_of(alert))
-        one = Announced(len(self.announced), event, about, subject(alert), does, grouped, now)
-        self.announced.append(one)
-        self.by_key[key(event)] = one
-        if does is Part.CLOSES:
-            one.opened = self.open.pop(about)
-            one.opened.ended = one
-            if words.startswith("stable") and (down := self.open.get(f"service {one.subject}")):
-                down.freed_by = down.freed_by or one if down.grouped else None
-        elif does is Part.OPENS:
-            self.open[about] = one
-        else:
-            before = (other for other in self.announced[:-1] if other.about == about)
-            for other in before:
-                other.ended = one  # the newer one says as much
-        return one
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -259,7 +192,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.world.open.get(one.about) is one, "it is over"
         assert one.told or one.freed_by, "nobody knows of it"
         assert not self.silent(one), "silent"
-        assert not self.pauses.acked(one.subject, one.at), "somebody knows"
+        assert not self.acked(one), "somebody knows"
         assert self.policy.remind_sec is not None
         assert self.reminders.get(item.key, -1) < self.restarts, "reminded twice"
         again = item.key in self.reminders
@@ -270,13 +203,17 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def silent(self, one: Announced) -> bool:
         """Whether nobody is to hear of it now."""
-        return self.pauses.silent_until(one.subject, self.now) > self.now
+        return self.pauses.silenced_until(one.subject, self.now) is not None
+
+    def acked(self, one: Announced) -> bool:
+        """Whether somebody knows of it."""
+        return self.pauses.acked_by(one.subject, one.at) is not None
 
     def mark(self) -> None:
         """Note of whom nobody wants to hear by now."""
         for one in self.world.announced:
             delayed = self.now < one.at + self.policy.delay_sec
-            acked = self.pauses.acked(one.subject, one.at)
+            acked = self.acked(one)
             one.excused = one.excused or self.silent(one) or acked or delayed
 
     @rule()
@@ -292,7 +229,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.deliver("arrives")
         for one in self.world.announced:
             assert one.told or self.may_be_untold(one), f"{one.about} was never told"
-        unknown = [one for one in self.world.open.values() if self.pauses.acked(one.subject, one.at) and not one.told]
+        unknown = [one for one in self.world.open.values() if self.acked(one) and not one.known]
         assert set(self.bus.pending) <= {one.entry for one in unknown}, "left unsettled"
         assert self.bus.kept.keys() <= self.world.open.keys(), "left in the books"
         assert self.ledger.down() == self.bus.ledger(self.policy, self.pauses, self.now).down()
@@ -305,12 +242,12 @@ class LedgerMachine(RuleBasedStateMachine):
         if one.grouped:
             return True
         if one.part is Part.STANDS:
-            return one.ended is not None or self.pauses.acked(one.subject, one.at)
+            return one.ended is not None or self.acked(one)
         if one.part is Part.CLOSES:
             opened = one.opened
             return opened is not None and not opened.people_know and (opened.excused or opened.grouped)
         if one.ended is None:
-            return self.pauses.acked(one.subject, one.at)
+            return self.acked(one)
         return one.excused or one.ended.grouped or one.ended.told > 0
 
     def teardown(self) -> None:

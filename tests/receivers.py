@@ -73,6 +73,16 @@ def answer(status: int = 204, headers: Mapping[str, str] | None = None, body: by
     return Behaviour(lambda exchange: exchange.send(_head(status, headers, len(body)) + body))
 
 
+def answer_after(event: threading.Event, status: int = 204) -> Behaviour:
+    """Answer and close, but not before that has happened."""
+
+    def act(exchange: "_Exchange") -> None:
+        event.wait(HANG_SEC)
+        exchange.send(_head(status, None, 0))
+
+    return Behaviour(act)
+
+
 def redirect(to: str, status: int = 302) -> Behaviour:
     """Send the client elsewhere."""
     return answer(status, {"Location": to})

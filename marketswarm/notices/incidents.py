@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 import msgspec
 
+from marketswarm import names
 from marketswarm.messages import (
     UNREADABLE,
     Alert,
@@ -67,6 +68,13 @@ def of_service(service: str) -> str:
     return f"{SERVICE} {service}"
 
 
+def paced_by(alert: Alert) -> str:
+    """Name the subject whose silences, acknowledgements and maintenance hold for an alert: of a unit its service."""
+    about = subject(alert)
+    instance = about.partition("@")[2].removesuffix(".service")
+    return instance if about == names.service_unit(instance) else about
+
+
 def key(event: bytes) -> str:
     """Give an alert the key by which a receiver knows it again: of its bytes, so it is the same wherever it is read."""
     return hashlib.sha256(event).hexdigest()[:_KEY_CHARS]
@@ -87,9 +95,9 @@ def began(alert: Alert) -> float:
     """When the trouble began that an alert tells of, epoch seconds: at the last beat, where there was one."""
     match alert:
         case HeartbeatMiss() | HealerMiss():
-            return alert.ts - alert.late_sec
+            return round(alert.ts - alert.late_sec, 3)
         case BusOk():
-            return alert.ts - alert.lost_sec
+            return round(alert.ts - alert.lost_sec, 3)
         case _:
             return float(alert.ts)
 

@@ -1,5 +1,6 @@
 """One thing to tell a target, and what is kept of it on the bus."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -62,3 +63,12 @@ def note_told(incident: Incident, item: Item, now: float) -> None:
         if incident.event.encode() == item.event and not incident.over:
             incident.told = now
             incident.over = part(item.alert) is Part.STANDS
+
+
+def once_more(queued: Sequence[Item], first: Collection[str]) -> Sequence[Item]:
+    """Give what has a key in ``first``, and what comes before it of the same incidents; all, where there is none."""
+    places = [place for place, item in enumerate(queued) if item.key in first]
+    if not places:
+        return queued
+    about = {queued[place].about for place in places}
+    return [item for item in queued[: places[-1] + 1] if item.about in about]

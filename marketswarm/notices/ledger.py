@@ -7,13 +7,14 @@ or dropped because nobody wants to hear of it any more; what is held back stays 
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from itertools import chain, islice
+from itertools import chain
 
 from marketswarm.messages import Alert, MassOk, Stable, group_of
 from marketswarm.notices.incidents import SERVICE, Incident, Part, key, name, of_service, part, read
-from marketswarm.notices.items import Changes, Item, Kind, note_told
-from marketswarm.notices.policy import Pauses, Policy
+from marketswarm.notices.items import Changes, Item, Kind, note_told, once_more
+from marketswarm.notices.policy import Policy
 from marketswarm.notices.remembered import Remembered
+from marketswarm.notices.silences import Pauses
 
 BATCH = 50
 """How many things one message tells at most."""
@@ -62,9 +63,8 @@ class Ledger:
         return len(self._held)
 
     def batch(self, first: Collection[str] = ()) -> tuple[Item, ...]:
-        """Give what the next message tells; what has a key in ``first`` alone, if there is any."""
-        again = tuple(item for item in self._queue.values() if item.key in first)
-        return again or tuple(islice(self._queue.values(), BATCH))
+        """Give what the next message tells; only what has a key in ``first``, if there is any and its order allows."""
+        return tuple(once_more(list(self._queue.values()), first)[:BATCH])
 
     def down(self) -> list[str]:
         """Name the services that people know to be down, by themselves or with their group."""
@@ -82,7 +82,8 @@ class Ledger:
         elif part(alert) is Part.CLOSES:
             self._close(Item(Kind.RECOVERY, found, event, alert, entry), now)
         else:
-            self._open(Incident(event.decode(), entry, group=group_of(alert)), alert, now)
+            group = "" if found in self._sending else group_of(alert)  # people may know of it by itself
+            self._open(Incident(event.decode(), entry, group=group), alert, now)
 
     def step(self, now: float) -> None:
         """Let go what need not be held back any longer, remind of what lasts, forget what nothing depends on."""
@@ -171,7 +172,7 @@ class Ledger:
             self._recall_reminders(about)
         self._put(about, incident)
         if incident.group:
-            self._drop(about, incident.entry)
+            self._forgo(about, incident)
         else:
             self._let_go(about, now)
 
@@ -207,7 +208,7 @@ class Ledger:
         incident = self._incidents.get(item.about)
         if incident is None or incident.over:
             if item.group:
-                self._drop(item.about, item.entry)
+                self._forgo(item.about, item)
             else:
                 self._tell(item)
             return not item.group
@@ -294,5 +295,4 @@ class Ledger:
 
     def _forgo(self, about: str, found: Incident | Item) -> None:
         self._drop(about, found.entry)
-        if not found.group:
-            self._known.add(found.key)
+        self._known.add(found.key)

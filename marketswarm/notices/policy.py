@@ -1,31 +1,12 @@
 """When a target may be told: silences, acknowledgements, maintenance, escalation, the rate limit."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from marketswarm import names
-from marketswarm.messages import subject
-from marketswarm.notices.incidents import Incident
-from marketswarm.notices.silences import Ack, Silence
-
-
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """What people have asked for: silences and acknowledgements by their subjects."""
-
-    silences: Mapping[str, Silence] = field(default_factory=dict)
-    acks: Mapping[str, Ack] = field(default_factory=dict)
-
-    def silent_until(self, about: str, now: float) -> float:
-        """When the silence of a subject ends; ``now`` where there is none."""
-        found = (self.silences.get(about), self.silences.get(names.EVERYTHING))
-        return max((silence.until for silence in found if silence and silence.active(now)), default=now)
-
-    def acked(self, about: str, ts: float) -> bool:
-        """Whether somebody knows of what was announced at ``ts``."""
-        ack = self.acks.get(about)
-        return ack is not None and ack.ts >= ts
+from marketswarm.notices.incidents import Incident, paced_by
+from marketswarm.notices.silences import Pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +25,11 @@ class Policy:
     def wanted_at(self, incident: Incident, pauses: Pauses, now: float) -> float:
         """When people want to hear of an incident: never, once somebody has acknowledged it."""
         alert = incident.alert
-        if alert is None or pauses.acked(subject(alert), alert.ts):
+        if alert is None or pauses.acked_by(paced_by(alert), alert.ts):
             return math.inf
         # A time further ahead than the step itself comes from a stepped clock, and delays nothing.
         delayed = alert.ts + self.delay_sec if self.delay_sec and alert.ts - now <= self.delay_sec else now
-        return max(delayed, self._quiet_until(subject(alert), pauses, now))
+        return max(delayed, self._quiet_until(paced_by(alert), pauses, now))
 
     def allowed_at(self, incident: Incident, now: float) -> float:
         """When the rate limit lets it pass; a time that a stepped clock has put in the future limits nothing."""
@@ -57,10 +38,10 @@ class Policy:
     def remind_at(self, incident: Incident, pauses: Pauses, now: float) -> float:
         """When to remind of an incident that was told, and lasts."""
         alert = incident.alert
-        if self.remind_sec is None or alert is None or pauses.acked(subject(alert), alert.ts):
+        if self.remind_sec is None or alert is None or pauses.acked_by(paced_by(alert), alert.ts):
             return math.inf
         before = min(max(incident.told, incident.reminded), now)
-        return max(before + self.remind_sec, self._quiet_until(subject(alert), pauses, now))
+        return max(before + self.remind_sec, self._quiet_until(paced_by(alert), pauses, now))
 
     def _quiet_until(self, about: str, pauses: Pauses, now: float) -> float:
-        return max(pauses.silent_until(about, now), self.maintained_until(about, now) or now)
+        return max(now, pauses.silenced_until(about, now) or now, self.maintained_until(about, now) or now)

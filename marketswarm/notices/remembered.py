@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Final
 
-LIMIT: Final = 1000
+LIMIT: Final = 5000
 
 
 class Remembered:

@@ -1,7 +1,12 @@
 """What people have said about an incident: not to be told of it for a while, and that they know."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
 import msgspec
 
+from marketswarm import names
 from marketswarm.messages import UNREADABLE
 
 
@@ -49,3 +54,43 @@ def decode_ack(raw: bytes) -> Ack | None:
         return _decode_ack(raw)
     except UNREADABLE:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Everything that people have said, by its subjects; silences that are over are among it."""
+
+    silences: Mapping[str, Silence] = field(default_factory=dict)
+    acks: Mapping[str, Ack] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, silences: Mapping[str, bytes], acks: Mapping[str, bytes]) -> Self:
+        """Read what a bus holds, by the fields of its hashes, which name the subjects; what is neither is left out."""
+        return cls(
+            {
+                about: msgspec.structs.replace(silence, subject=about)
+                for about, raw in silences.items()
+                if (silence := decode_silence(raw))
+            },
+            {
+                about: msgspec.structs.replace(ack, subject=about)
+                for about, raw in acks.items()
+                if (ack := decode_ack(raw))
+            },
+        )
+
+    def silenced_until(self, about: str, now: float) -> float | None:
+        """Until when nobody is told of a subject, by its own silence or that of everything; None where somebody is.
+
+        A silence of its bus is none of a service.
+        """
+        both = (self.silences.get(subject) for subject in (about, names.EVERYTHING))
+        return max((silence.until for silence in both if silence and silence.active(now)), default=None)
+
+    def acked_by(self, about: str, ts: float) -> str | None:
+        """Who knows of what was announced of a subject at ``ts``; None where nobody has said so.
+
+        An acknowledgement from before that was of an incident that is over.
+        """
+        ack = self.acks.get(about)
+        return (ack.by or "somebody") if ack and ts <= ack.ts else None

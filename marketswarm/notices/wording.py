@@ -169,7 +169,7 @@ def since(item: Item) -> float:
 def lasted_sec(item: Item) -> float | None:
     """How long it lasted, where it is over and known."""
     known = item.opened is not None or isinstance(item.alert, BusOk)
-    return item.alert.ts - since(item) if item.kind is Kind.RECOVERY and known else None
+    return round(item.alert.ts - since(item), 3) if item.kind is Kind.RECOVERY and known else None
 
 
 def _why(alert: Alert) -> str:

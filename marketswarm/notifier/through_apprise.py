@@ -4,13 +4,14 @@ import contextlib
 import io
 import logging
 import re
+import sys
 from typing import Final
 
 from marketswarm.notices.channels import Apprise
 from marketswarm.notices.message import Message, Outcome, Result
 
 _STATUS: Final = re.compile(r"\berror=(\d{3})\b")
-NOT_INSTALLED: Final = "Apprise is not installed; pip install 'marketswarm[apprise]'"
+NOT_INSTALLED: Final = f"Apprise is not installed; {sys.prefix}/bin/pip install apprise"
 UNKNOWN: Final = "Apprise can make nothing of this URL; see https://appriseit.com/services/"
 
 

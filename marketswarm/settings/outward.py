@@ -16,7 +16,7 @@ class Outward:
 
     channels: "tuple[Channel, ...]" = ()
     rate_limit_sec: float = names.DEFAULT_RATE_LIMIT_SEC
-    """No two messages on a channel within it; 0 is no limit."""
+    """No target is told of the same trouble of one service twice within it; 0 is no limit."""
     deadman: "Ping | None" = None
     """Who is called as a sign of life."""
     deadman_sec: float = names.DEFAULT_DEADMAN_SEC

@@ -1,5 +1,6 @@
 """The documents name only what exists, and facts that stand twice agree."""
 
+import json
 import os
 import re
 import tomllib
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from commandline import unknown_word
 
-from marketswarm import variables
+from marketswarm import messages, variables
+from marketswarm.notices import wording
+from marketswarm.notifier import payloads
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -145,6 +148,19 @@ def test_the_readme_tells_the_variables_as_the_manual_does() -> None:
         for one in variables.VARIABLES
     ]
     assert variables.NOTE in settings
+
+
+def test_the_handbook_shows_the_body_that_a_webhook_gets() -> None:
+    """The same fields and version, around an alert of the kind that it names."""
+    section = text("docs/operate.md").partition("\n### What a message says\n")[2].partition("\n### ")[0]
+    shown = json.loads(next(block for block in FENCED.findall(section) if block.startswith("{")))
+    sent = json.loads(payloads.body_for("https://hooks.example.com", wording.test_message("key", "healer@swarm")))
+    (told,) = shown["told"]
+    assert (list(shown), shown["version"]) == (list(sent), sent["version"])
+    assert list(told) == list(sent["told"][0])
+    alert = messages.decode_alert(json.dumps(told["alert"]).encode())
+    assert alert
+    assert (messages.kind(alert), messages.subject(alert)) == (told["type"], told["subject"])
 
 
 def test_the_changelog_knows_the_version() -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,8 @@ from receivers import (
     MailReceiver,
     Trust,
     answer,
+    answer_after,
     disconnect,
-    drip,
     hang,
     receiving_mail,
 )
@@ -171,6 +172,23 @@ def test_of_a_bus_that_is_away_people_hear_from_memory(swarm: Swarm, receiver: H
     eventually(lambda: pending(swarm) == 0, "all is settled")
 
 
+def test_of_what_a_full_bus_does_not_store_people_hear_from_memory(swarm: Swarm, receiver: HttpReceiver) -> None:
+    """It refuses to write and goes on otherwise; once there is room again, nothing is told a second time."""
+    swarm.seed(watching("rss_agg"))
+    worker = swarm.start("rss_agg").ready()
+    watcher = healer(swarm, receiver)
+    swarm.until("rss_agg", "heartbeat_ok")
+    swarm.system.client.config_set("maxmemory", "1")
+    worker.stop()
+    until(receiver, ("alert", "rss_agg"), within_sec=20)
+    swarm.system.client.config_set("maxmemory", "0")
+    swarm.until("rss_agg", "heartbeat_miss")
+    swarm.start("rss_agg").ready()
+    until(receiver, ("alert", "rss_agg"), ("recovery", "rss_agg"))
+    eventually(lambda: pending(swarm) == 0, "all is settled")
+    assert "cannot be stored" in watcher.log
+
+
 def test_a_bus_that_comes_back_empty_stops_no_messages(swarm: Swarm, receiver: HttpReceiver) -> None:
     """Groups, records and lease are gone with its data; they are made anew, and what is told is told once."""
     swarm.seed(watching("rss_agg", "mesh"))
@@ -242,9 +260,12 @@ def test_mail_goes_out_over_tls_with_a_login(swarm: Swarm, tmp_path: Path) -> No
 def test_a_process_that_is_stopped_while_it_tells_tells_nothing_twice(swarm: Swarm, receiver: HttpReceiver) -> None:
     """SIGTERM while the server takes its time: the message is seen to its end, and settled."""
     swarm.seed(watching("rss_agg"))
-    watcher = healer(swarm, receiver.always(drip(pause_sec=0.005)))
+    stopping = threading.Event()
+    watcher = healer(swarm, receiver.always(answer_after(stopping)))
     eventually(lambda: receiver.requests, "a delivery is under way", FAILOVER_SEC)
-    assert watcher.stop() == 0
+    watcher.signal(signal.SIGTERM)
+    stopping.set()
+    assert watcher.exit_code() == 0
     healer(swarm, receiver)
     time.sleep(TIMEOUT_SEC)
     assert kinds(receiver) == [("alert", "rss_agg")]

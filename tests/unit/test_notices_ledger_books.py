@@ -10,9 +10,9 @@ from ledgers import START, Script, made
 from marketswarm.notices.incidents import Incident, decode_incident, key
 from marketswarm.notices.items import Changes
 from marketswarm.notices.ledger import BATCH, Ledger
-from marketswarm.notices.policy import Pauses, Policy
+from marketswarm.notices.policy import Policy
 from marketswarm.notices.remembered import LIMIT
-from marketswarm.notices.silences import Silence
+from marketswarm.notices.silences import Pauses, Silence
 
 EAGER = Policy(rate_limit_sec=0.0, remind_sec=None)
 

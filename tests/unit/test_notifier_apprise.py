@@ -2,6 +2,7 @@
 
 import importlib.util
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,18 +67,13 @@ def test_a_library_that_hangs_or_is_fed_without_end_costs_the_deadline(receiver:
     for behaviour in (hang(), endless()):
         receiver.then(behaviour)
         assert carry(through(receiver, timeout_sec=3.0)).result is Result.TRANSIENT
-    largest_child_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert largest_child_kib < 160 << 10
-
-
-@pytest.mark.skipif(HERE, reason="Apprise is installed")
-def test_where_apprise_is_not_installed_it_is_said_how_to() -> None:
-    """For good, until somebody does."""
-    assert carry(Apprise("json", "json://h")) == Outcome(Result.PERMANENT, through_apprise.NOT_INSTALLED)
+        # No gigabyte is in anybody's memory; between fork and exec a child counts as large as this process.
+        largest_kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        assert largest_kib < 700 << 10
 
 
 def test_without_apprise_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it is here or not."""
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
     outcome = through_apprise.send(Apprise("json", "json://h"), MESSAGE)
-    assert outcome == Outcome(Result.PERMANENT, "Apprise is not installed; pip install 'marketswarm[apprise]'")
+    assert outcome == Outcome(Result.PERMANENT, f"Apprise is not installed; {sys.prefix}/bin/pip install apprise")

@@ -11,9 +11,8 @@ from click.testing import CliRunner
 
 from marketswarm import cli, host, pauses, services
 from marketswarm.errors import BadEnvironmentError
-from marketswarm.messages import BusLost, HealerMiss, HeartbeatMiss, HeartbeatOk
-from marketswarm.notices.silences import Ack, Silence
-from marketswarm.pauses import Pauses, called, check, moment, noted, one_line, person, render
+from marketswarm.notices.silences import Silence
+from marketswarm.pauses import called, check, moment, noted, one_line, person, render
 from marketswarm.truth import Truth
 
 NOW = 1_762_433_458.0  # 2025-11-06 12:50:58 UTC
@@ -38,45 +37,6 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-@pytest.mark.parametrize(
-    ("own", "everything", "until"),
-    [
-        (None, None, None),
-        (NOW + 1, None, NOW + 1),
-        (NOW, None, None),  # the last moment is over
-        (None, NOW + 2, NOW + 2),
-        (NOW + 1, NOW + 2, NOW + 2),
-        (NOW + 3, NOW + 2, NOW + 3),
-        (NOW - 1, NOW + 2, NOW + 2),
-    ],
-)
-def test_a_service_is_silenced_by_its_own_silence_or_that_of_everything(
-    own: float | None, everything: float | None, until: float | None
-) -> None:
-    """Until the later of the two; another's is none of it."""
-    stored = {"rss_agg": own, "*": everything, "mesh": NOW + 99}
-    made = {subject: Silence(subject, NOW - HOUR, end) for subject, end in stored.items() if end is not None}
-    assert Pauses(made, {}).silenced_until("rss_agg", NOW) == until
-
-
-@pytest.mark.parametrize(
-    ("alert", "by"),
-    [
-        (HeartbeatMiss("rss_agg", 31.0, 30.0, int(NOW)), "ann"),
-        (HealerMiss("rss_agg", 31.0, 30.0, int(NOW) - 9), "ann"),
-        (HeartbeatMiss("rss_agg", 31.0, 30.0, int(NOW) + 1), None),  # it came back meanwhile and went again
-        (HeartbeatOk("rss_agg", 0.1, int(NOW)), None),
-        (BusLost("system-redis", "", int(NOW)), None),
-        (None, None),
-    ],
-)
-def test_an_acknowledgement_is_of_the_miss_before_it(alert: HeartbeatMiss | None, by: str | None) -> None:
-    """And of no other."""
-    acks = {"rss_agg": Ack("rss_agg", NOW + 0.5, by="ann")}
-    assert Pauses({}, acks).acked_by("rss_agg", alert) == by
-    assert Pauses({}, acks).acked_by("mesh", alert) is None
 
 
 @pytest.mark.parametrize("name", ["rss_agg", "foreign", "system-redis", "market-redis", "third-redis", "*"])

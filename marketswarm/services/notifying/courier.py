@@ -20,8 +20,8 @@ from marketswarm.notices.items import Item, Kind
 from marketswarm.notices.ledger import Ledger
 from marketswarm.notices.letters import DeadLetter, TargetState
 from marketswarm.notices.message import Message, Outcome, Result
-from marketswarm.notices.policy import Pauses, Policy
-from marketswarm.notices.silences import decode_ack, decode_silence
+from marketswarm.notices.policy import Policy
+from marketswarm.notices.silences import Pauses
 from marketswarm.notices.wording import Words
 from marketswarm.outbox import Outbox
 from marketswarm.pacing import Backoff
@@ -64,7 +64,7 @@ class Courier:
         await self._outbox.open()
         recalled = await self._outbox.recall()
         now = self._clock.wall()
-        self._ledger = Ledger(self._policy, recalled.incidents)
+        self._ledger = Ledger(self._policy, recalled.incidents, recalled.sending)
         self._ledger.pauses = await self._pauses()
         self._ledger.leave(known)
         for entry, event in recalled.pending:
@@ -108,8 +108,8 @@ class Courier:
             self.blind = False
         except (BusUnreachableError, BusRefusedError):
             self.blind = True
-            for event in unstored:
-                self._ledger.take("", event, self._clock.wall())
+        for event in unstored:
+            self._ledger.take("", event, self._clock.wall())
 
     async def _read_all(self) -> None:
         self._ledger.pauses = await self._pauses()
@@ -119,12 +119,7 @@ class Courier:
             await asyncio.sleep(0)
 
     async def _pauses(self) -> Pauses:
-        silences = await self._bus.fields(names.SILENCES)
-        acks = await self._bus.fields(names.ACKS)
-        return Pauses(
-            {about: silence for about, raw in silences.items() if (silence := decode_silence(raw))},
-            {about: ack for about, raw in acks.items() if (ack := decode_ack(raw))},
-        )
+        return Pauses.read(await self._bus.fields(names.SILENCES), await self._bus.fields(names.ACKS))
 
     async def _whole(self) -> None:
         """Deliver, and see it settled also where this process is told to stop meanwhile: else it would go out twice."""

@@ -107,8 +107,13 @@ class Desk:
         return send
 
     def _ring(self) -> None:
-        for event in (*self._news.values(), self._asked):
-            event.set()
+        self._wake()
+        self._asked.set()
+
+    def _wake(self) -> None:
+        """Have every courier look at what there is to do."""
+        for news in self._news.values():
+            news.set()
 
     async def _keep_office(self) -> None:
         await self._forget_targets()
@@ -122,7 +127,7 @@ class Desk:
                 _log.info("%s", "on duty: tells people" if self._office.held else "off duty")
             # Of a bus that is away no bell rings: what it does not take has to go out from memory.
             if self._office.held is not before or self._unstored():
-                self._ring()
+                self._wake()
             await self._daemon.pause()
 
     async def _forget_targets(self) -> None:

@@ -51,12 +51,13 @@ class Proofs:
                 elif question and question.what == "resend" and on_duty:
                     await self._resend(question)
         except (BusUnreachableError, BusRefusedError) as error:
-            _log.warning("a command is not answered: %s", error)
+            _log.debug("a command is not answered, which it notices: %s", error)
 
     async def _test(self, question: Question) -> None:
         await self._answer(question, Answer(self._watcher, targets=tuple(self._sends)))
-        message = {target: test_message(f"test-{question.id}-{target}", self._words.sender) for target in self._sends}
-        await asyncio.gather(*(self._prove(question, target, message[target]) for target in self._sends))
+        keys = {target: f"test-{question.id}-{self._watcher}-{target}" for target in self._sends}
+        messages = {target: test_message(key, self._words.sender) for target, key in keys.items()}
+        await asyncio.gather(*(self._prove(question, target, message) for target, message in messages.items()))
 
     async def _prove(self, question: Question, target: str, message: Message, letter: str = "") -> bool:
         began = time.monotonic()

@@ -60,8 +60,9 @@ class Recorder:
         return list(self._waiting)
 
     def unstored(self) -> list[bytes]:
-        """Give the alerts that the bus has not taken so far."""
-        return [verdict.entry.event for verdict in self._waiting if verdict.entry.log and not verdict.stored]
+        """Give the alerts that the bus did not take when it was asked to: it is away, or refuses."""
+        unstored = (verdict for verdict in self._waiting if verdict.entry.log and not verdict.stored)
+        return [verdict.entry.event for verdict in unstored if verdict.unsure or self._refusal]
 
     @property
     def missed(self) -> Mapping[str, bytes]:
