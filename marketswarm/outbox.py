@@ -28,13 +28,14 @@ Entries = list[tuple[str, bytes]]
 class Recalled:
     """What is known of a target from before: its incidents, what was on its way, what was read and not settled.
 
-    ``state`` is how it was doing, as this consumer saw it.
+    ``state`` is how it was doing, as this consumer saw it; ``lost`` is how many alerts fell out of the log untold.
     """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
     sending: tuple[str, ...] = ()
     pending: Entries = field(default_factory=list)
     state: TargetState = _NO_STATE
+    lost: int = 0
 
 
 class Outbox:
@@ -63,14 +64,15 @@ class Outbox:
         (raw,) = await self._bus.ask([("HGET", names.NOTIFY_STATE, self._own)])
         state = decode_state(raw or b"") or _NO_STATE
         pending: Entries = []
-        after = "0-0"
+        after, lost = "0-0", 0
         while True:
             claim = ("XAUTOCLAIM", names.ALERT_LOG, self._group, self._consumer, 0, after, "COUNT", _CHUNK)
-            ((following, claimed, *_),) = await self._bus.ask([claim])
+            ((following, claimed, gone),) = await self._bus.ask([claim])
             pending += _entries(claimed)
+            lost += len(gone)
             after = following.decode()
             if after == "0-0":
-                return Recalled(incidents, sending, pending, state)
+                return Recalled(incidents, sending, pending, state, lost)
 
     async def take(self) -> Entries:
         """Read the alerts that nobody has read yet, some at a time; NoGroupError where the bus has lost the group."""

@@ -96,7 +96,7 @@ class Ledger:
             incident = self._incidents[about]
             # What a stepped clock has put in the future would put off reminders until then.
             incident.told, incident.reminded = min(incident.told, now), min(incident.reminded, now)
-            if self._reminds(about) and self.policy.remind_at(incident, self.pauses, now) <= now and incident.alert:
+            if not self._queued[about] and self.policy.remind_at(incident, self.pauses, now) <= now and incident.alert:
                 reminder = f"{incident.key}-{incident.reminders + 1}"
                 self._tell(Item(Kind.REMINDER, reminder, incident.event.encode(), incident.alert))
         for about in [about for about in self._over if not self._queued[about]]:
@@ -109,7 +109,7 @@ class Ledger:
         standing = (
             self.policy.remind_at(self._incidents[about], self.pauses, now)
             for about in self._standing
-            if self._reminds(about)
+            if not self._queued[about]
         )
         return min(chain(held, standing), default=math.inf)
 
@@ -248,9 +248,6 @@ class Ledger:
             if incident.group and (isinstance(alert, Stable) or incident.group == alert.group):
                 incident.group, incident.told = "", float(alert.ts) if told else 0.0
                 self._put(about, incident)
-
-    def _reminds(self, about: str) -> bool:
-        return about.startswith(f"{SERVICE} ") and not self._queued[about]
 
     def _recall_reminders(self, about: str) -> None:
         if self._queued[about]:

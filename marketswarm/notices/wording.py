@@ -153,12 +153,11 @@ def test_message(key: str, sender: str) -> Message:
 
 def headline(item: Item, now: float) -> str:
     """Say the most important in one line."""
-    about = msgspec.structs.asdict(item.alert)
+    line = printable(_HEADLINES[kind(item.alert)].format_map(msgspec.structs.asdict(item.alert)))
     if item.kind is Kind.REMINDER:
-        return printable(f"STILL DOWN: {subject(item.alert)}, for {spoken(now - since(item))}")
+        return f"STILL {line}, for {spoken(now - since(item))}"
     lasted = lasted_sec(item)
-    after = f", after {spoken(lasted)}" if lasted is not None else ""
-    return printable(_HEADLINES[kind(item.alert)].format_map(about) + after)
+    return line if lasted is None else f"{line}, after {spoken(lasted)}"
 
 
 def since(item: Item) -> float:
@@ -197,11 +196,11 @@ def _count(items: Sequence[Item], now: float) -> str:
 
 def _heading(item: Item) -> str:
     """Say under which word its service is listed; empty where it has a headline of its own."""
-    if item.kind is Kind.REMINDER:
-        return "STILL DOWN"
     if isinstance(item.alert, HeartbeatOk | HealerOk):
         return "UP"
-    return "DOWN" if isinstance(item.alert, MISSES) else ""
+    if not isinstance(item.alert, MISSES):
+        return ""
+    return "STILL DOWN" if item.kind is Kind.REMINDER else "DOWN"
 
 
 def _others(down: Sequence[str], items: Sequence[Item]) -> list[str]:

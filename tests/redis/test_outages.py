@@ -9,6 +9,7 @@ import socketserver
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -76,13 +77,21 @@ def test_a_bus_that_stays_without_truth_is_announced_once_and_alarms_nobody_else
         assert "its work begins anew" not in service.log
 
 
+def mesh_on_market() -> dict[str, Any]:
+    """Make a document in which healer watches mesh on market-redis, and rss_agg as usual."""
+    on_market = {"heartbeat": {"interval_sec": INTERVAL_SEC, "redis_url": "redis://market-redis:6379"}}
+    document = watching("rss_agg", mesh=on_market)
+    document["services"]["healer"]["access_points"]["subscribe_to"].append(
+        {"bus": "market-redis", "key": "mesh:heartbeat"}
+    )
+    return document
+
+
 def test_a_lost_bus_over_a_change_of_truth_is_lost_once(swarm: Swarm) -> None:
     """The next life of healer knows that it was announced, and announces its end."""
     assert isinstance(swarm.market, RealServer)
-    on_market = {"heartbeat": {"interval_sec": INTERVAL_SEC, "redis_url": "redis://market-redis:6379"}}
-    document = watching("rss_agg", mesh=on_market)
+    document = mesh_on_market()
     points = document["services"]["healer"]["access_points"]["subscribe_to"]
-    points.append({"bus": "market-redis", "key": "mesh:heartbeat"})
     swarm.seed(document)
     for name in ("rss_agg", "mesh"):
         swarm.start(name).ready()
@@ -100,6 +109,26 @@ def test_a_lost_bus_over_a_change_of_truth_is_lost_once(swarm: Swarm) -> None:
     time.sleep(TIMEOUT_SEC)
     assert swarm.system.alert_types() == ["bus_lost", "heartbeat_miss", "bus_ok"]
     assert swarm.system.alerts()[-1]["lost_sec"] > TIMEOUT_SEC / 2
+
+
+def test_a_bus_that_is_lost_over_a_restart_of_healer_is_lost_once_and_heard_once(swarm: Swarm) -> None:
+    """The next process knows from the log what was told: no second bus_lost; bus_ok counts from the first."""
+    assert isinstance(swarm.market, RealServer)
+    swarm.seed(mesh_on_market())
+    swarm.start("mesh").ready()
+    healer = swarm.start("healer", TRUTH_REDIS_URL="redis://system-redis").ready()
+    swarm.until("mesh", "heartbeat_ok")
+    swarm.market.kill()
+    eventually(lambda: "bus_lost" in swarm.system.alert_types(), "bus_lost of market-redis")
+    healer.kill()
+    swarm.start("healer", TRUTH_REDIS_URL="redis://system-redis")
+    time.sleep(2 * TIMEOUT_SEC)
+    assert swarm.system.alert_types().count("bus_lost") == 1
+    swarm.market.start()
+    eventually(lambda: "bus_ok" in swarm.system.alert_types(), "bus_ok of market-redis")
+    lost, ok = (alert for alert in swarm.system.alerts() if alert["type"].startswith("bus_"))
+    assert ok["lost_sec"] >= 2 * TIMEOUT_SEC
+    assert abs(ok["ts"] - lost["ts"] - ok["lost_sec"]) < 2
 
 
 def test_a_hung_bus_alarms_nobody(swarm: Swarm, system: RealServer) -> None:

@@ -121,11 +121,13 @@ def test_maintenance_is_a_silence_that_was_planned(script: str, expected: str) -
         ("0 miss mesh; 50 away; 70 ack mesh; 80 back; 200 end", "0 DOWN mesh"),
         ("0 miss mesh; 50 away; 70 silence mesh 90; 80 back; 149 end", "0 DOWN mesh; 90 STILL mesh"),
         ("0 away; 0 miss mesh; 70 end; 80 back; 145 end", "80 DOWN mesh; 140 STILL mesh"),
-        ("0 lost bus; 1 failed unit; 2 flapping mesh; 200 end", "0 bus_lost bus; 1 unit_failed unit; 2 flapping mesh"),
+        ("0 lost bus; 1 failed unit; 119 end", "0 bus_lost bus; 1 unit_failed unit; 60 STILL bus"),
+        ("0 lost bus; 61 heard bus; 200 end", "0 bus_lost bus; 60 STILL bus; 61 bus_ok bus"),
+        ("0 flapping mesh; 119 end", "0 flapping mesh; 60 STILL mesh"),
         ("0 miss mesh; 10 miss mesh; 80 end", "0 DOWN mesh; 10 DOWN mesh; 70 STILL mesh"),
     ],
 )
-def test_people_are_reminded_of_a_service_that_stays_down(script: str, expected: str) -> None:
+def test_people_are_reminded_of_what_lasts(script: str, expected: str) -> None:
     """Every minute here since they were last told of it, whatever comes between, and not when they need it no more."""
     check(Policy(rate_limit_sec=0.0, remind_sec=60.0), script, expected)
 

@@ -70,6 +70,8 @@ class Courier:
         for entry, event in recalled.pending:
             self._ledger.take(entry, event, now)
         self._sending, self._state = recalled.sending, recalled.state
+        if recalled.lost:
+            _log.error("%s: %d alert(s) fell out of the log before it could be told of them", self.target, recalled.lost)
         if self._ledger.waiting:
             _log.info("%s: %d alert(s) of before are to be told yet", self.target, self._ledger.waiting)
 
@@ -156,13 +158,13 @@ class Courier:
 
     async def _fresh(self, batch: tuple[Item, ...]) -> tuple[Item, ...]:
         """Look once more before reminding anybody: a recovery that was never recorded is told instead."""
-        reminders = [item for item in batch if item.kind is Kind.REMINDER]
+        reminders = [item for item in batch if item.kind is Kind.REMINDER and isinstance(item.alert, MISSES)]
         if not reminders:
             return batch
         try:
             health = await self._bus.health(subject(item.alert) for item in reminders)
         except (BusUnreachableError, BusRefusedError):
-            return tuple(item for item in batch if item.kind is not Kind.REMINDER)
+            return tuple(item for item in batch if item not in reminders)
         now = self._clock.wall()
         for item in reminders:
             raw = health.get(subject(item.alert), b"")

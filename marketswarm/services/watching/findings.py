@@ -73,8 +73,12 @@ class Legacy:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What is known from before a restart: who was reported dark in which group, who flapped, what was counted."""
+    """What is known from before a restart: who was reported dark in which group, who flapped, what was counted.
+
+    ``lost`` are the buses that were reported lost and not heard again, and when: epoch seconds.
+    """
 
     missed: Mapping[str, str] = field(default_factory=dict)
     flapping: frozenset[str] = frozenset()
     tallies: Mapping[str, Tally] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)

@@ -5,16 +5,17 @@ import functools
 import gc
 import logging
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from marketswarm import names
 from marketswarm.daemon import Daemon, check_timeouts, watched_by
 from marketswarm.errors import BusUnreachableError
 from marketswarm.liveness import State, Tally, Terms
-from marketswarm.messages import MISSES, ServiceRecord, decode_alert, decode_record, group_of
+from marketswarm.messages import MISSES, BusLost, BusOk, ServiceRecord, decode_alert, decode_record, group_of
 from marketswarm.pacing import Backoff, Grace
 from marketswarm.services.notifying import Desk
-from marketswarm.services.watching.findings import Recalled, Target
+from marketswarm.services.watching.findings import Legacy, Recalled, Target
 from marketswarm.services.watching.judge import Judge
 from marketswarm.services.watching.recorder import Recorder
 from marketswarm.services.watching.verdicts import Announcer, Words
@@ -22,6 +23,8 @@ from marketswarm.truth import Position
 
 DRIFT_GRACE_SEC = 15.0
 """A bus that comes back empty is seeded again within seconds, and a seed writes one bus after the other."""
+LOOK_BACK = 1000
+"""So many alerts are looked through at the start for a bus that is lost since then."""
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +51,7 @@ async def watch(daemon: Daemon, words: Words) -> None:
     announcer = Announcer(
         words, recorder, daemon.clock, alert_on={target.service: target.alert_on for target in targets}
     )
+    lost = recalled.lost if words.announces_buses else {}
     judges = past.judges = {
         bus: Judge(
             daemon.bus(bus),
@@ -58,7 +62,7 @@ async def watch(daemon: Daemon, words: Words) -> None:
             pace_sec=daemon.pace_sec,
             mark=functools.partial(daemon.progress.mark, bus),
             recalled=recalled,
-            before=past.judges[bus].legacy() if bus in past.judges else None,
+            before=past.judges[bus].legacy() if bus in past.judges else _lost_before(lost.get(bus), daemon),
         )
         for bus in sorted({target.bus for target in targets})
     }
@@ -121,6 +125,7 @@ async def _recall(daemon: Daemon, services: list[str], recorder: Recorder, *, fi
     while True:
         try:
             stored, records = await bus.health(services), await bus.records(services)
+            told = await bus.last(names.ALERT_LOG, LOOK_BACK) if first else []
         except BusUnreachableError:
             daemon.progress.mark()
             await asyncio.sleep(backoff.next_sec())
@@ -133,7 +138,27 @@ async def _recall(daemon: Daemon, services: list[str], recorder: Recorder, *, fi
             missed={service: group_of(alert) for service, alert in alerts.items() if alert},
             flapping=frozenset(service for service, record in known.items() if record.flapping),
             tallies={service: _tally(record) for service, record in known.items()},
+            lost=_losses(raw for _, raw in told),
         )
+
+
+def _losses(alerts: Iterable[bytes]) -> dict[str, int]:
+    """Find the buses that were lost and not heard again, by the alerts that were told, and when."""
+    lost: dict[str, int] = {}
+    for alert in map(decode_alert, alerts):
+        if isinstance(alert, BusLost):
+            lost[alert.bus] = alert.ts
+        elif isinstance(alert, BusOk):
+            lost.pop(alert.bus, None)
+    return lost
+
+
+def _lost_before(ts: int | None, daemon: Daemon) -> Legacy | None:
+    """Make of a loss that the process before this one told of what the judge of that bus goes on with."""
+    if ts is None:
+        return None
+    ago_sec = max(0.0, daemon.clock.wall() - ts)
+    return Legacy({}, frozenset(), daemon.clock.monotonic() - ago_sec)
 
 
 def _tally(record: ServiceRecord) -> Tally:
