@@ -10,7 +10,7 @@ from marketswarm.notices.channels import Channel
 from marketswarm.notices.message import Message, Outcome, Told
 from marketswarm.notifier import deliver
 
-SECRET = "hunter2"  # noqa: S105 -- it stands for one, and must not be seen anywhere
+SECRET = "hunter2"
 ALERT = msgspec.Raw(b'{"type":"heartbeat_miss","svc":"rss_agg","ts":1}')
 TOLD = Told(key="rss_agg/1", kind="alert", type="heartbeat_miss", subject="rss_agg", text="no beat", alert=ALERT)
 MESSAGE = Message(

@@ -270,7 +270,7 @@ class MailReceiver:
     """Whether each mail came through TLS."""
     port: int = 0
 
-    async def handle_MAIL(  # noqa: N802 -- aiosmtpd's name for it
+    async def handle_MAIL(
         self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Take a sender."""
@@ -279,7 +279,7 @@ class MailReceiver:
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(  # noqa: N802 -- aiosmtpd's name for it
+    async def handle_RCPT(
         self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Take a recipient."""
@@ -288,9 +288,7 @@ class MailReceiver:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(  # noqa: N802 -- aiosmtpd's name for it
-        self, _server: SMTP, session: Any, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, _server: SMTP, session: Any, envelope: Envelope) -> str:
         """Take a mail."""
         if self.hang_at_data:
             await asyncio.sleep(HANG_SEC)
@@ -322,7 +320,8 @@ class MailReceiver:
             loop=asyncio.get_running_loop(),
         )
 
-    async def _serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
+    async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
+        """Serve until told to stop."""
         context = self.tls if self.wrapped else None
         server = await asyncio.get_running_loop().create_server(self._protocol, "127.0.0.1", 0, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
@@ -340,7 +339,7 @@ def receiving_mail(receiver: MailReceiver) -> Iterator[MailReceiver]:
 
     def run() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(receiver._serve(ready, stop))  # noqa: SLF001 -- the two are one
+            runner.run(receiver.serve(ready, stop))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

@@ -12,7 +12,7 @@ from marketswarm.errors import BadEnvironmentError
 from marketswarm.notices.channels import Apprise, Mail, Ping, Webhook
 from marketswarm.settings import Outward
 
-SECRET = "hunter2"  # noqa: S105 -- it stands for one, and must not be seen anywhere
+SECRET = "hunter2"
 MAIL = {"SMTP_HOST": "mail.test", "SMTP_TO": "ops@example.com"}
 
 

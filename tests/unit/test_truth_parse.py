@@ -1,13 +1,12 @@
 """A truth document is taken whole or refused with every fault, each in one line that says where and what."""
 
-import json
 from typing import Any
 
 import pytest
+from documents import faults, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm.errors import BadTruthError
 from marketswarm.truth import Truth, parse, schema
 from marketswarm.truth.credentials import names_secret
 
@@ -28,20 +27,6 @@ SEED_HEALER = """{"services": {"healer": {
             {"bus":"system-redis","key":"healer:alerts"},
             {"bus":"system-redis","key":"healer:heartbeat"}]},
     "threshold": {"heartbeat_cadence": 30}}}}"""
-
-
-def read(document: object) -> Truth:
-    """Parse what must be taken."""
-    return parse(json.dumps(document).encode())
-
-
-def faults(document: object) -> list[str]:
-    """Tell every fault of a document; none if it is taken."""
-    try:
-        read(document)
-    except BadTruthError as error:
-        return list(error.faults)
-    return []
 
 
 def service(**section: object) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from documents import faults, read
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marketswarm import names
-from marketswarm.errors import BadTruthError
-from marketswarm.truth import REMINDER, TEXT_FIELDS, Telling, Truth, Window, maintenance_until, parse, schema, warnings
+from marketswarm.truth import REMINDER, TEXT_FIELDS, Telling, Window, maintenance_until, schema, warnings
 
 HANDBOOK = Path(__file__).parents[2] / "docs/operate.md"
 NOTIFY = "services.healer.notify"
@@ -30,20 +30,6 @@ def told(**notify: object) -> dict[str, Any]:
     """Make a document without other warnings, in which healer's section says how people are told."""
     healer = {"access_points": {"subscribe_to": ["sentinel:heartbeat", "a:heartbeat"]}, "notify": notify}
     return {"services": {"healer": healer, "sentinel": {}, "a": {}}}
-
-
-def read(document: object) -> Truth:
-    """Parse what must be taken."""
-    return parse(json.dumps(document).encode())
-
-
-def faults(document: object) -> list[str]:
-    """Tell every fault of a document; none if it is taken."""
-    try:
-        read(document)
-    except BadTruthError as error:
-        return list(error.faults)
-    return []
 
 
 def warned(document: object) -> list[str]:

@@ -71,7 +71,9 @@ class Courier:
             self._ledger.take(entry, event, now)
         self._sending, self._state = recalled.sending, recalled.state
         if recalled.lost:
-            _log.error("%s: %d alert(s) fell out of the log before it could be told of them", self.target, recalled.lost)
+            _log.error(
+                "%s: %d alert(s) fell out of the log before it could be told of them", self.target, recalled.lost
+            )
         if self._ledger.waiting:
             _log.info("%s: %d alert(s) of before are to be told yet", self.target, self._ledger.waiting)
 
