@@ -2,54 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
+from parts import LEASE_SEC, MISS, OK, connected, office, play
 from testkit import RealServer
 
 from marketswarm import names
-from marketswarm.address import Address
 from marketswarm.bus import Bus
-from marketswarm.clock import SystemClock
 from marketswarm.errors import NoGroupError
-from marketswarm.messages import HeartbeatMiss, HeartbeatOk, encode
 from marketswarm.notices.ledger import Ledger
 from marketswarm.notices.letters import DeadLetter, TargetState
 from marketswarm.notices.policy import Policy
 from marketswarm.outbox import Outbox
 from marketswarm.services.notifying.bell import ring
-from marketswarm.services.notifying.office import Office
-
-LEASE_SEC = 0.5
-MISS = encode(HeartbeatMiss("mesh", 31.0, 30.0, 1_000))
-OK = encode(HeartbeatOk("mesh", 0.1, 1_060))
-
-
-@asynccontextmanager
-async def connected(system: RealServer, timeout_sec: float = 1.0) -> AsyncIterator[Bus]:
-    """A connection to the bus."""
-    address = Address(host="127.0.0.1", port=system.port)
-    bus = Bus("system-redis", address, client_name="test", loud=False, timeout_sec=timeout_sec)
-    try:
-        yield bus
-    finally:
-        await bus.close()
-
-
-def play(system: RealServer, scene: Callable[[Bus], Awaitable[None]]) -> None:
-    """Let a scene play on the bus."""
-
-    async def run() -> None:
-        async with connected(system) as bus:
-            await scene(bus)
-
-    asyncio.run(run())
-
-
-def office(bus: Bus, watcher: str) -> Office:
-    """One watcher's hold on the lease."""
-    return Office(bus, watcher, SystemClock(), lease_sec=LEASE_SEC)
 
 
 def test_one_of_two_is_on_duty(system: RealServer) -> None:

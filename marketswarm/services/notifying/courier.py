@@ -25,6 +25,7 @@ from marketswarm.notices.silences import Pauses
 from marketswarm.notices.wording import Words
 from marketswarm.outbox import Outbox
 from marketswarm.pacing import Backoff
+from marketswarm.services.notifying.office import Office
 
 RETRY_BASE_SEC: Final = 1.0
 RETRY_CAP_SEC: Final = 60.0
@@ -38,15 +39,16 @@ class Courier:
     """One target's courier, for one time on duty. ``send`` never raises, and ends within the target's own timeout."""
 
     def __init__(
-        self, target: str, bus: Bus, send: Send, *, policy: Policy, words: Words, clock: Clock, watcher: str
+        self, target: str, bus: Bus, send: Send, office: Office, *, policy: Policy, words: Words, clock: Clock
     ) -> None:
         self.target = target
         self._bus = bus
         self._send = send
+        self._office = office
         self._policy = policy
         self._words = words
         self._clock = clock
-        self._outbox = Outbox(bus, target, watcher)
+        self._outbox = Outbox(bus, target, office.watcher)
         self._ledger = Ledger(policy)
         self._sending: tuple[str, ...] = ()
         self._backoff = Backoff(random.random, RETRY_BASE_SEC, RETRY_CAP_SEC)
@@ -77,14 +79,12 @@ class Courier:
         if self._ledger.waiting:
             _log.info("%s: %d alert(s) of before are to be told yet", self.target, self._ledger.waiting)
 
-    async def turn(self, unstored: Sequence[bytes], confirm: Callable[[], Awaitable[bool]]) -> None:
-        """Do what there is to do now. ``unstored`` are alerts that the bus does not take: they go out from memory.
-
-        ``confirm`` says whether it is still this watcher that tells people.
-        """
+    async def turn(self, unstored: Sequence[bytes]) -> None:
+        """Do what there is to do now. ``unstored`` are alerts that the bus does not take: they go out from memory."""
         await self._read(unstored)
         self._ledger.step(self._clock.wall())
-        if self._ledger.waiting and self._clock.monotonic() >= self._retry_at and await confirm():
+        due = self._ledger.waiting and self._clock.monotonic() >= self._retry_at
+        if due and await self._office.may_begin():
             await self._whole()
         await self._settle()
 
@@ -138,7 +138,8 @@ class Courier:
 
     async def _deliver(self) -> None:
         batch = await self._fresh(self._ledger.batch(self._sending))
-        if not batch:
+        if not batch:  # reminders, and nobody to ask whether they still hold
+            self._retry_at = self._clock.monotonic() + RETRY_BASE_SEC
             return
         keys = tuple(item.key for item in batch)
         if keys != self._sending:
@@ -146,6 +147,8 @@ class Courier:
             self._sending = keys
             await self._settle(force=True)
         outcome = await self._send(self._words.message(batch, self._ledger.down(), self._clock.wall()))
+        if not await self._office.confirm():
+            return  # this process was stopped meanwhile: the other watcher has taken it over, and its books are right
         if outcome.result is Result.TRANSIENT:
             self._failed(outcome)
         else:
@@ -213,6 +216,8 @@ class Courier:
 
     async def _settle(self, *, force: bool = False) -> None:
         """Have the bus hold what was decided; where it does not take that, it is for the next time."""
+        if not self._office.held:
+            return
         changes = self._ledger.changes()
         self._state = msgspec.structs.replace(self._state, waiting=self._ledger.waiting, held=self._ledger.held)
         if not (changes or force or self._letters or self._state != self._kept_state):

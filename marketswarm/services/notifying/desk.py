@@ -26,6 +26,8 @@ from marketswarm.truth import maintenance_until
 GATHER_SEC: Final = 0.3
 """How long the first of several alerts waits for the others, to become one message with them."""
 LEASE_CAP_SEC: Final = 15.0
+HAND_OVER_SEC: Final = 5.0
+"""How long healer waits for its office, at most, while a message of sentinel's is under way."""
 IDLE_SEC: Final = 60.0
 AGAIN_SEC: Final = 5.0
 _log = logging.getLogger(__name__)
@@ -58,11 +60,13 @@ class Desk:
         )
         healer = own_position(names.HEALER, daemon.truth, daemon.settings)
         # By the time that healer is missed its lease has run out.
-        lease_sec = min(LEASE_CAP_SEC, healer.timeout_sec / 2)
-        self._office = Office(self._bus, daemon.name, daemon.clock, lease_sec=lease_sec)
+        self._lease_sec = min(LEASE_CAP_SEC, healer.timeout_sec / 2)
+        self._office = Office(self._bus, daemon.name, daemon.clock, lease_sec=self._lease_sec)
         self._proofs = Proofs(self._bus, self._sends, self._words, watcher=daemon.name)
         self._news = {target: asyncio.Event() for target in self._sends}
         self._asked = asyncio.Event()
+        self._at_work = {target: asyncio.Lock() for target in self._sends}
+        """Held while a courier works."""
 
     async def run(self) -> None:
         """Work until cancelled. What goes wrong here is logged and begun anew: the detector must not end with it."""
@@ -120,15 +124,25 @@ class Desk:
         while True:
             before = self._office.held
             if self._healer_down and not self._healer_down():
-                await self._office.leave()
+                await self._hand_over()
             elif not self._office.fresh:
                 await self._office.take()
             if self._office.held is not before:
-                _log.info("%s", "on duty: tells people" if self._office.held else "off duty")
+                _log.info("on duty: tells people" if self._office.held else "off duty: healer tells people")
             # Of a bus that is away no bell rings: what it does not take has to go out from memory.
             if self._office.held is not before or self._unstored():
                 self._wake()
             await self._daemon.pause()
+
+    async def _hand_over(self) -> None:
+        """Leave the office to healer; what is under way is seen to its end first, or healer would tell it again."""
+        self._office.closing = await self._office.confirm()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(HAND_OVER_SEC, self._lease_sec / 3)):
+                for at_work in self._at_work.values():
+                    async with at_work:
+                        pass
+        await self._office.leave()
 
     async def _forget_targets(self) -> None:
         """Take targets that are no longer set out of what doctor looks at."""
@@ -149,7 +163,8 @@ class Desk:
             elif courier is None:
                 courier = await self._begin(target)
             else:
-                await courier.turn(self._unstored(), self._office.confirm)
+                async with self._at_work[target]:
+                    await courier.turn(self._unstored())
                 await self._pause(courier, news)
 
     async def _begin(self, target: str) -> Courier | None:
@@ -164,10 +179,10 @@ class Desk:
             target,
             self._bus,
             self._sends[target],
+            self._office,
             policy=policy,
             words=self._words,
             clock=self._daemon.clock,
-            watcher=self._daemon.name,
         )
         try:
             await courier.begin(self._known())

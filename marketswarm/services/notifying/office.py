@@ -16,8 +16,10 @@ class Office:
     def __init__(self, bus: Bus, watcher: str, clock: Clock, *, lease_sec: float) -> None:
         """``lease_sec`` is how long it holds without being renewed."""
         self.held = False
+        self.closing = False
+        """Whether it is about to be left: what is under way may end, and nothing new begins."""
         self._bus = bus
-        self._watcher = watcher
+        self.watcher = watcher
         self._clock = clock
         self._lease_sec = lease_sec
         self._until = 0.0
@@ -35,13 +37,13 @@ class Office:
         asked = self._clock.monotonic()
         px = max(1, round(self._lease_sec * 1000))
         try:
-            (holder,) = await self._bus.ask([("SET", names.NOTIFY_LEASE, self._watcher, "NX", "GET", "PX", px)])
-            if holder == self._watcher.encode():
+            (holder,) = await self._bus.ask([("SET", names.NOTIFY_LEASE, self.watcher, "NX", "GET", "PX", px)])
+            if holder == self.watcher.encode():
                 # Between the two it may run out and become somebody else's, whom this gives a little more time.
                 _, holder = await self._bus.ask([("PEXPIRE", names.NOTIFY_LEASE, px), ("GET", names.NOTIFY_LEASE)])
         except (BusUnreachableError, BusRefusedError):
             return self.held
-        self.held = holder in (None, self._watcher.encode())
+        self.held = holder in (None, self.watcher.encode())
         self._until = asked + self._lease_sec
         return self.held
 
@@ -51,14 +53,19 @@ class Office:
             return True
         return self.held and await self.take()
 
+    async def may_begin(self) -> bool:
+        """Whether something may be told from now on."""
+        return not self.closing and await self.confirm()
+
     async def leave(self) -> None:
         """Give the lease back."""
+        self.closing = False
         if not self.held:
             return
         self.held = False
         try:
             (holder,) = await self._bus.ask([("GET", names.NOTIFY_LEASE)])
-            if holder == self._watcher.encode():
+            if holder == self.watcher.encode():
                 await self._bus.ask([("DEL", names.NOTIFY_LEASE)])
         except (BusUnreachableError, BusRefusedError):
             return
