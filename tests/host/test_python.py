@@ -7,6 +7,8 @@ from host.images import wanted_by_tests
 from host.layout import TARGET
 
 VENV = "/srv/venv"
+FEWER = "SIMULATION_RUNS=200 SIMULATION_DAYS=30"
+"""The whole of it runs where the checkout is tested."""
 
 
 def test_the_unit_tests_pass_on_it(boot: Boot, figure: Figure) -> None:
@@ -16,7 +18,7 @@ def test_the_unit_tests_pass_on_it(boot: Boot, figure: Figure) -> None:
     (wheel,) = Path(host.root / SOURCE).glob("*.whl")
     host.run("python3", "-m", "venv", VENV)
     host.run(f"{VENV}/bin/pip", "install", "--quiet", f"/{SOURCE}/{wheel.name}[local]", *wanted_by_tests())
-    test = f"cd /{SOURCE} && PYTHONSAFEPATH=1 SIMULATION_RUNS=200 {VENV}/bin/pytest tests/unit --numprocesses=2 --quiet"
+    test = f"cd /{SOURCE} && PYTHONSAFEPATH=1 {FEWER} {VENV}/bin/pytest tests/unit --numprocesses=2 --quiet"
     done = host.tries("sh", "-c", test, within_sec=500)
     assert done.returncode == 0, done.stdout[-20_000:]
     figure(f"{host.run('python3', '--version').strip()}: {done.stdout.splitlines()[-1]}")
