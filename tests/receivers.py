@@ -45,13 +45,17 @@ class Trust:
 
 @dataclass
 class Request:
-    """What was asked. ``at`` is monotonic; ``body`` is None where the answer did not wait for it."""
+    """What was asked. ``at`` is monotonic; ``body`` is None where the answer did not wait for it.
+
+    ``taken``: the answer says that it was.
+    """
 
     method: str
     path: str
     headers: HTTPMessage
     at: float
     body: bytes | None = None
+    taken: bool = False
 
     @property
     def json(self) -> Any:
@@ -62,15 +66,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What is done with one request; ``early``: as soon as its head is there."""
+    """What is done with one request; ``early``: as soon as its head is there; ``takes``: by a status of 2xx."""
 
     act: Callable[["_Exchange"], None]
     early: bool = False
+    takes: bool = False
 
 
 def answer(status: int = 204, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Behaviour:
     """Answer and close."""
-    return Behaviour(lambda exchange: exchange.send(_head(status, headers, len(body)) + body))
+    return Behaviour(lambda exchange: exchange.send(_head(status, headers, len(body)) + body), takes=status // 100 == 2)
 
 
 def answer_after(event: threading.Event, status: int = 204) -> Behaviour:
@@ -224,6 +229,7 @@ class _Exchange(socketserver.StreamRequestHandler):
         behaviour = receiver.script.popleft() if receiver.script else receiver.otherwise
         if not behaviour.early:
             request.body = self.rfile.read(int(request.headers.get("Content-Length") or 0))
+        request.taken = behaviour.takes
         receiver.requests.append(request)
         with suppress(OSError):
             behaviour.act(self)
