@@ -12,7 +12,7 @@ from marketswarm import host, names, notifier
 from marketswarm import settings as environment
 from marketswarm.bus import Bus, connect
 from marketswarm.errors import BusUnreachableError, NobodyTellsError
-from marketswarm.messages import decode_alert, encode, sentence
+from marketswarm.messages import Heartbeat, decode_alert, decode_heartbeat, encode, sentence
 from marketswarm.notices.channels import Channel
 from marketswarm.notices.letters import (
     Answer,
@@ -111,7 +111,9 @@ async def _ask(settings: Settings, what: str, letters: tuple[str, ...] = ()) -> 
 
 async def _listeners(bus: Bus, what: str) -> set[str]:
     """Name the watchers that have to answer."""
-    beating = set(await bus.leases((names.HEALER, names.SENTINEL)))
+    leases = await bus.leases(names.WATCHERS)
+    beats = {watcher: decode_heartbeat(lease.raw, watcher) for watcher, lease in leases.items()}
+    beating = {watcher for watcher, beat in beats.items() if isinstance(beat, Heartbeat) and not beat.bye}
     if what == "resend":
         (holder,) = await bus.ask([("GET", names.NOTIFY_LEASE)])
         beating = {holder.decode()} if holder else set()

@@ -173,6 +173,8 @@ cat <<'END'
 
 MarketSwarm runs. Look at it:
   marketswarm status
+  marketswarm doctor
   marketswarm alerts --follow
   journalctl -fu 'marketswarm@*'
+It tells nobody before it knows whom: docs/operate.md, "How people are told"; then: marketswarm notify test
 END

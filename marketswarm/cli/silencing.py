@@ -127,7 +127,7 @@ def unsilence(service: str | None, *, everything: bool) -> None:
     if not ended:
         click.echo(f"{called} is not silenced{_but(all_until)}; see marketswarm silences", err=True)
         sys.exit(NOTHING_TO_DO)
-    click.echo(f"{called} is not silenced any more{_but(all_until)}")
+    click.echo(f"the silence of {called} is over{_but(all_until)}")
 
 
 @click.command(cls=Command, short_help="Show who is silenced.")

@@ -163,5 +163,5 @@ async def _undelivered(*, resend: bool, as_json: bool) -> int:
         for name, state in found.waiting.items():
             click.echo(proving.render_waiting(name, state, paint))
         if not found.letters and not found.waiting:
-            click.echo("everything was delivered", err=True)
+            click.echo("nothing was refused, and nothing waits", err=True)
     return 0

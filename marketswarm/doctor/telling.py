@@ -43,7 +43,7 @@ def judge_telling(found: TellingFound | MarketSwarmError, remedies: Remedies, no
         proof = found.states.get(names.proof_of(watcher, target), TargetState())
         yield _target(f"telling {target} by {watcher}", state, max(state.delivered, proof.delivered), remedies, now)
     if found.dead:
-        yield warn("refused alerts", f"{found.dead} were refused for good", remedies.see_undelivered())
+        yield warn("refused alerts", f"{found.dead} refused for good", remedies.see_undelivered())
 
 
 def _target(name: str, state: TargetState, delivered: float, remedies: Remedies, now: float) -> Check:

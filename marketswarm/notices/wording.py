@@ -12,11 +12,14 @@ from marketswarm.durations import spoken
 from marketswarm.messages import (
     MISSES,
     Alert,
+    BusLost,
     BusOk,
     HealerMiss,
     HealerOk,
     HeartbeatMiss,
     HeartbeatOk,
+    MassMiss,
+    MassOk,
     kind,
     subject,
 )
@@ -29,6 +32,8 @@ from marketswarm.text import printable
 _NAMED = 10
 _KEY_CHARS = 32
 _REMINDER = "reminder"
+_UNWATCHED = "Until it is back, nobody is told of any other service that goes down."
+_UNHEARD = "Healer cannot hear it. Services there may be well: nobody can tell, or is told, until it is back."
 _REASONS = {
     "stopped": "it was stopped",
     "crashed": "its process is gone, and nobody starts it again",
@@ -69,7 +74,10 @@ class Words:
     def message(self, items: Sequence[Item], down: Sequence[str], now: float) -> Message:
         """Put what there is to tell into one message; ``down`` names the services that are down, in it or not."""
         alone = len(items) == 1
-        told = tuple(self._told(item, _others(down, [item]), now, alone=alone) for item in items)
+        ended = {item.about for item in items if item.kind is Kind.RECOVERY}
+        told = tuple(
+            self._told(item, _others(down, [item]), now, alone=alone, ended=item.about in ended) for item in items
+        )
         title = headline(items[0], now) if alone else _count(items, now)
         paragraphs = [one.text for one in told]
         if not alone:
@@ -78,21 +86,22 @@ class Words:
         paragraphs += [self.sender] if self.sender else []
         return Message(_together(items), f"[MarketSwarm] {title}", "\n\n".join(paragraphs), told, self.sender)
 
-    def _told(self, item: Item, others: Sequence[str], now: float, *, alone: bool) -> Told:
+    def _told(self, item: Item, others: Sequence[str], now: float, *, alone: bool, ended: bool) -> Told:
         return Told(
             key=item.key,
             kind=item.kind,
             type=kind(item.alert),
             subject=subject(item.alert),
-            text=self._text(item, others, now, alone=alone),
+            text=self._text(item, others, now, alone=alone, ended=ended),
             alert=msgspec.Raw(item.event),
             since=since(item),
             lasted_sec=lasted_sec(item),
         )
 
-    def _text(self, item: Item, others: Sequence[str], now: float, *, alone: bool) -> str:
+    def _text(self, item: Item, others: Sequence[str], now: float, *, alone: bool, ended: bool) -> str:
+        """Write what is told of one thing; where it has ``ended`` by the same message there is nothing to do."""
         about, over = subject(item.alert), item.kind is Kind.RECOVERY
-        todo = "" if over else self.runbooks.get(about) or first(item.alert)
+        todo = "" if ended else self.runbooks.get(about) or first(item.alert)
         form = self.texts.get(_REMINDER if item.kind is Kind.REMINDER else kind(item.alert))
         if form is not None:
             return form.format_map(
@@ -125,9 +134,12 @@ class Words:
                 return f"It was never heard; it is watched since {began_at}. {why}".rstrip()
             case HeartbeatMiss() | HealerMiss():
                 found = f"{alert.late_sec:.0f} s before it was missed (timeout {alert.timeout_sec:g} s)"
-                return f"Last beat {began_at}, {found}. {why}".rstrip()
+                unwatched = f" {_UNWATCHED}" if isinstance(alert, HealerMiss) else ""
+                return f"Last beat {began_at}, {found}. {why}".rstrip() + unwatched
             case HeartbeatOk() | HealerOk() if item.opened:
                 return f"It was down from {began_at} to {self.time(alert.ts)}."
+            case BusLost():
+                return f"{self.time(alert.ts)}: {_UNHEARD} {_sentence(printable(alert.reason))}".rstrip()
             case _:
                 return f"{self.time(alert.ts)}: {_sentence(printable(alert.says()))}"
 
@@ -167,7 +179,8 @@ def since(item: Item) -> float:
 
 def lasted_sec(item: Item) -> float | None:
     """How long it lasted, where it is over and known."""
-    known = item.opened is not None or isinstance(item.alert, BusOk)
+    # When a storm was told of says nothing of how long each of its services was silent.
+    known = (item.opened is not None and not isinstance(item.alert, MassOk)) or isinstance(item.alert, BusOk)
     return round(item.alert.ts - since(item), 3) if item.kind is Kind.RECOVERY and known else None
 
 
@@ -204,7 +217,14 @@ def _heading(item: Item) -> str:
 
 
 def _others(down: Sequence[str], items: Sequence[Item]) -> list[str]:
-    told = {subject(item.alert) for item in items}
+    """Name who is down besides; of a storm nobody, where it does not name all of its own."""
+    told: set[str] = set()
+    for alert in (item.alert for item in items):
+        told.add(subject(alert))
+        if isinstance(alert, MassMiss):
+            if alert.silent > len(alert.services):
+                return []
+            told.update(alert.services)
     return [service for service in down if service not in told]
 
 

@@ -71,7 +71,7 @@ def test_a_service_is_silenced_shown_and_heard_again(seeded: Swarm) -> None:
     (as_json,) = listed(seeded)
     assert 2 * HOUR - 60 < as_json.pop("left_sec") <= 2 * HOUR
     assert as_json == kept["rss_agg"]
-    assert typed(seeded, "unsilence", "rss_agg") == "rss_agg is not silenced any more\n"
+    assert typed(seeded, "unsilence", "rss_agg") == "the silence of rss_agg is over\n"
     assert typed(seeded, "silences") == "no silences\n"
     assert typed(seeded, "unsilence", "rss_agg", code=1) == "rss_agg is not silenced; see marketswarm silences\n"
 
@@ -94,9 +94,9 @@ def test_everything_is_silenced_beside_a_service(seeded: Swarm) -> None:
     assert [found["subject"] for found in listed(seeded)] == ["rss_agg", "*"]
     assert [line.split()[0] for line in typed(seeded, "silences").splitlines()] == ["rss_agg", "everything"]
     tail = rf"but everything is until {CLOCK} \(marketswarm unsilence --all\)"
-    assert re.fullmatch(rf"rss_agg is not silenced any more, {tail}\n", typed(seeded, "unsilence", "rss_agg"))
+    assert re.fullmatch(rf"the silence of rss_agg is over, {tail}\n", typed(seeded, "unsilence", "rss_agg"))
     assert re.match(rf"rss_agg is not silenced, {tail};", typed(seeded, "unsilence", "rss_agg", code=1))
-    assert typed(seeded, "unsilence", "--all") == "everything is not silenced any more\n"
+    assert typed(seeded, "unsilence", "--all") == "the silence of everything is over\n"
     assert typed(seeded, "unsilence", "--all", code=1) == "everything is not silenced; see marketswarm silences\n"
 
 
@@ -192,7 +192,7 @@ def test_without_a_truth_only_everything_can_be_silenced(swarm: Swarm) -> None:
     assert typed(swarm, "silence", "rss_agg", code=65).startswith("error: ")
     assert typed(swarm, "silence", "--all").startswith("everything is silenced")
     assert [found["subject"] for found in listed(swarm)] == ["*"]
-    assert typed(swarm, "unsilence", "--all") == "everything is not silenced any more\n"
+    assert typed(swarm, "unsilence", "--all") == "the silence of everything is over\n"
 
 
 @pytest.mark.parametrize(

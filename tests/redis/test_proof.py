@@ -4,7 +4,7 @@ import json
 import time
 
 from receivers import HttpReceiver, answer
-from telling import healer, kinds, told
+from telling import healer, kinds, told, until
 from testkit import Swarm, eventually, watching
 
 
@@ -28,7 +28,7 @@ def test_what_is_refused_for_good_is_parked_and_can_be_sent_again(swarm: Swarm, 
     assert again.returncode == 0, again.stdout + again.stderr
     assert "delivered" in again.stdout
     assert len({one["key"] for one in told(receiver)}) == 1
-    assert swarm.command("marketswarm", "alerts", "--undelivered").stderr == "everything was delivered\n"
+    assert swarm.command("marketswarm", "alerts", "--undelivered").stderr == "nothing was refused, and nothing waits\n"
     assert "secret-path" not in watcher.log + listed + again.stdout
 
 
@@ -89,3 +89,25 @@ def test_the_sign_of_life_stops_with_the_chain(swarm: Swarm, receiver: HttpRecei
     assert len(receiver.requests) == before
     swarm.start("healer").ready()
     eventually(lambda: len(receiver.requests) > before, "it is called again")
+
+
+def test_a_target_that_is_taken_away_is_none_that_fails(swarm: Swarm, receiver: HttpReceiver) -> None:
+    """Started anew without it, healer has no target, and doctor says so; nothing is left that could be on no duty."""
+    swarm.seed(watching("rss_agg"))
+    watcher = healer(swarm, receiver)
+    until(receiver, ("alert", "rss_agg"))
+    watcher.stop()
+    swarm.start("healer").ready()
+    eventually(lambda: "no target is set" in swarm.command("marketswarm", "doctor").stdout, "no target is set")
+    assert "telling webhook" not in swarm.command("marketswarm", "doctor").stdout
+
+
+def test_a_watcher_that_said_goodbye_is_not_waited_for(swarm: Swarm, receiver: HttpReceiver) -> None:
+    """Healer was stopped: sentinel alone proves its targets."""
+    swarm.seed(watching("rss_agg"))
+    watcher = healer(swarm, receiver)
+    swarm.start("sentinel", WEBHOOK_URL=receiver.url).ready()
+    watcher.stop()
+    done = swarm.command("marketswarm", "notify", "test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["sentinel", "sentinel"]

@@ -72,7 +72,7 @@ def test_targets_that_nobody_serves_are_a_failure() -> None:
 def test_what_was_refused_is_a_warning() -> None:
     """It can be sent again, and how is said."""
     *_, check = judged({"healer webhook": WELL}, dead=3)
-    assert (check.verdict, check.found) == (Verdict.WARN, "3 were refused for good")
+    assert (check.verdict, check.found) == (Verdict.WARN, "3 refused for good")
     assert check.remedy is not None
     assert "--resend" in check.remedy
 

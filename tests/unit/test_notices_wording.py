@@ -82,7 +82,10 @@ def text(one: Item, *down: str, words: Words | None = None) -> str:
             HealerMiss("healer", 31.4, 30.0, TS, "stopped"),
             [
                 "DOWN: healer",
-                "Last beat 2025-11-06 12:50:26 UTC, 31 s before it was missed (timeout 30 s). It was stopped.",
+                (
+                    "Last beat 2025-11-06 12:50:26 UTC, 31 s before it was missed (timeout 30 s). It was stopped."
+                    " Until it is back, nobody is told of any other service that goes down."
+                ),
                 "First: somebody stopped it; if that was not meant: sudo systemctl start marketswarm@healer.service",
             ],
         ),
@@ -98,7 +101,10 @@ def text(one: Item, *down: str, words: Words | None = None) -> str:
             BusLost("market-redis", "connection refused.", TS),
             [
                 "BUS LOST: market-redis",
-                "2025-11-06 12:50:58 UTC: Cannot be heard, so nobody there is judged: connection refused.",
+                (
+                    "2025-11-06 12:50:58 UTC: Healer cannot hear it. Services there may be well: nobody can tell,"
+                    " or is told, until it is back. Connection refused."
+                ),
                 "First: marketswarm doctor",
             ],
         ),
@@ -177,7 +183,7 @@ def test_an_alert_says_what_since_when_and_what_to_do_first(alert: Alert, lines:
             MassOk("b", 3, 1, ("a",), "g", TS),
             MassMiss("b", 4, 4, ("a",), "g", TS - 60),
             [
-                "UP: 3 services on b, after 1 min",
+                "UP: 3 services on b",
                 "2025-11-06 12:50:58 UTC: 3 services beat again; 1 still silent: a.",
             ],
         ),

@@ -11,6 +11,7 @@ from marketswarm.messages import (
     BusOk,
     HeartbeatMiss,
     HeartbeatOk,
+    MassMiss,
     ServiceRestarted,
     TruthDrift,
     UnitFailed,
@@ -144,3 +145,24 @@ def test_the_same_things_have_the_same_key() -> None:
     keys = [found.key for found in (both, message(miss("a")), message(miss("b")), message(miss("b"), miss("a")))]
     assert len(set(keys)) == 4
     assert {len(one) for one in keys} == {32}
+
+
+@pytest.mark.parametrize(
+    ("storm", "also"),
+    [
+        (MassMiss("b", 2, 3, ("mesh", "massive"), "g", TS), "Also down: rss_agg."),
+        (MassMiss("b", 12, 13, ("mesh", "massive"), "g", TS), ""),
+    ],
+)
+def test_a_storm_does_not_name_its_own_services_as_down_besides(storm: MassMiss, also: str) -> None:
+    """Where it names only the first of them, nobody can say who is down besides."""
+    text = message(item(storm), down=("massive", "mesh", "rss_agg")).text
+    assert [line for line in text.splitlines() if line.startswith("Also down")] == ([also] if also else [])
+
+
+def test_where_the_end_is_in_the_same_message_there_is_nothing_to_do_first() -> None:
+    """Nobody is rung up for what is over."""
+    text = message(miss("mesh"), back("mesh"), miss("massive")).text
+    assert [line for line in text.splitlines() if line.startswith("First:")] == [
+        "First: systemctl status marketswarm@massive.service; journalctl -u marketswarm@massive.service -n 50"
+    ]

@@ -90,6 +90,7 @@ class Desk:
     async def _work(self) -> None:
         address = self._bus.address
         name = client_name(self._daemon.name)
+        await self._forget_targets()
         bell = Bus(names.SYSTEM_BUS, address, client_name=name, loud=False, timeout_sec=PATIENCE_SEC)
         try:
             async with asyncio.TaskGroup() as group:
@@ -120,7 +121,6 @@ class Desk:
             news.set()
 
     async def _keep_office(self) -> None:
-        await self._forget_targets()
         while True:
             before = self._office.held
             if self._healer_down and not self._healer_down():
