@@ -136,7 +136,8 @@ def test_the_supported_pythons_are_the_same_everywhere() -> None:
     assert [name.rpartition(" ")[2] for name in declared] == versions
     assert PROJECT["tool"]["ruff"]["target-version"] == f"py{versions[0].replace('.', '')}"
     assert f"Python {versions[0]} to {versions[-1]}" in text("README.md")
-    assert f"for version in {' '.join(versions)}; do" in text(".ci/run")
+    # Debian 12 has the first and Debian 13 the last: the host tests run there.
+    assert f"for version in {' '.join(versions[1:-1])}; do" in text(".ci/run")
 
 
 def test_the_readme_tells_the_variables_as_the_manual_does() -> None:
