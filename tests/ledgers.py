@@ -153,7 +153,7 @@ class Script:
             self.items += batch
             self.ledger.told(batch, self.now)
         if not self._blind:
-            self.bus.settle(self.ledger.changes())
+            self.bus.settle(self.ledger.changes(), self.ledger.unsettled())
 
     def _sleep(self, second: float) -> None:
         while self._second < second:

@@ -152,7 +152,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if refuses:
             self.ledger.put_back(changes)
         else:
-            self.bus.settle(changes, self.sending)
+            self.bus.settle(changes, (*self.sending, *self.ledger.unsettled()))
 
     @precondition(lambda self: not self.blind)
     @rule()

@@ -45,6 +45,8 @@ class Ledger:
         self._sending = frozenset(sending)
         self._known = Remembered()
         """What was told, or dropped, and is not to be taken for new where it is read once more."""
+        self._late: dict[str, str] = {}
+        """What was told, and is not kept since more of its incident is on its way: the incident by the key."""
         self._done: list[tuple[str, str]] = []
         self._taken_out: list[tuple[str, str]] = []
         self._dirty: set[str] = set()
@@ -73,8 +75,7 @@ class Ledger:
 
     def take(self, entry: str, event: bytes, now: float) -> None:
         """Take in an entry of the alert log; ``entry`` is empty where the log does not have it yet."""
-        alert = read(event)
-        found = key(event)
+        alert, found = read(event), key(event)
         if queued := self._queue.get(found):
             self._find(queued, queued.about, entry)
         elif alert is None or found in self._known:  # programs know an alert of a newer version; people were told
@@ -88,7 +89,7 @@ class Ledger:
     def step(self, now: float) -> None:
         """Let go what need not be held back any longer, remind of what lasts, forget what nothing depends on."""
         for about in {item.about for item in self._queue.values() if item.kind is Kind.REMINDER}:
-            if self.policy.remind_at(self._incidents[about], self.pauses, now) > now:
+            if self._remind_at(about, now) > now:
                 self._recall_reminders(about)
         for about in sorted(self._held, key=lambda held: self._incidents[held].entry):
             self._let_go(about, now)
@@ -96,7 +97,7 @@ class Ledger:
             incident = self._incidents[about]
             # What a stepped clock has put in the future would put off reminders until then.
             incident.told, incident.reminded = min(incident.told, now), min(incident.reminded, now)
-            if not self._queued[about] and self.policy.remind_at(incident, self.pauses, now) <= now and incident.alert:
+            if not self._queued[about] and self._remind_at(about, now) <= now and incident.alert:
                 reminder = f"{incident.key}-{incident.reminders + 1}"
                 self._tell(Item(Kind.REMINDER, reminder, incident.event.encode(), incident.alert))
         for about in [about for about in self._over if not self._queued[about]]:
@@ -106,11 +107,7 @@ class Ledger:
     def next_at(self, now: float) -> float:
         """When ``step`` will find something to tell; infinity where only an alert, or a person, brings that about."""
         held = (self._free_at(self._incidents[about], now) for about in self._held)
-        standing = (
-            self.policy.remind_at(self._incidents[about], self.pauses, now)
-            for about in self._standing
-            if not self._queued[about]
-        )
+        standing = (self._remind_at(about, now) for about in self._standing if not self._queued[about])
         return min(chain(held, standing), default=math.inf)
 
     def told(self, batch: Iterable[Item], now: float) -> None:
@@ -119,9 +116,15 @@ class Ledger:
             self._drop(item.about, item.entry)
             self._known.add(item.key)
             self._dirty.add(item.about)
+            self._late[item.key] = item.about
             if incident := self._incidents.get(item.about):
                 note_told(incident, item, now)
                 self._put(item.about, incident)
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Give the keys of what was told and is not kept yet: who comes after a crash must know that people know."""
+        self._late = {told: about for told, about in self._late.items() if self._queued[about]}
+        return tuple(self._late)
 
     def leave(self, known: Collection[str]) -> None:
         """Drop what concerns services that are none of ``known``: nobody watches them any more."""
@@ -146,8 +149,7 @@ class Ledger:
     def put_back(self, changes: Changes) -> None:
         """Take the latest changes back, since they could not be stored."""
         self._dirty |= changes.keep.keys() | set(changes.forget)
-        self._done = self._taken_out + self._done
-        self._taken_out = []
+        self._done, self._taken_out = self._taken_out + self._done, []
 
     def keep_all(self) -> None:
         """Have everything kept once more: the bus has lost what it held."""
@@ -181,6 +183,9 @@ class Ledger:
         if part(alert) is Part.STANDS or known.over or known.group:
             return False
         return bool(incident.group) or self._free_at(incident, now) > now
+
+    def _remind_at(self, about: str, now: float) -> float:
+        return self.policy.remind_at(self._incidents[about], self.pauses, now)
 
     def _free_at(self, incident: Incident, now: float) -> float:
         if incident.key in self._sending:  # people may know of it, so its end must not be kept from them

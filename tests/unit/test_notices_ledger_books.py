@@ -172,6 +172,23 @@ def test_what_may_have_been_told_before_a_restart_is_told_in_a_silence() -> None
     assert [item.entry for item in ledger.batch()] == ["1", "3"]
 
 
+def test_what_was_told_is_known_after_a_crash_while_its_end_is_on_its_way() -> None:
+    """A silence that begins with the restart cannot keep the end of what people know from them."""
+    before = Ledger(EAGER)
+    before.take("1", made("miss a", START), START)
+    told = before.batch()
+    before.take("2", made("ok a", START + 9), START + 9)
+    before.told(told, START + 9)
+    assert before.changes().done == [], "its end is on its way"
+    after = Ledger(EAGER, sending=before.unsettled())
+    after.pauses = Pauses({"*": Silence("*", START, START + 900)})
+    after.take("1", made("miss a", START), START + 10)
+    after.take("2", made("ok a", START + 9), START + 10)
+    assert [item.entry for item in after.batch()] == ["1", "2"]
+    before.told(before.batch(), START + 10)
+    assert before.unsettled() == ()
+
+
 def test_it_remembers_so_many_of_the_things_that_were_told() -> None:
     """The latest of them."""
     ledger = Ledger(EAGER)

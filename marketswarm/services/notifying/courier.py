@@ -223,7 +223,8 @@ class Courier:
         if not (changes or force or self._letters or self._state != self._kept_state):
             return
         try:
-            await self._outbox.settle(changes, self._sending, self._letters, self._state)
+            sending = (*self._sending, *self._ledger.unsettled())
+            await self._outbox.settle(changes, sending, self._letters, self._state)
         except (BusUnreachableError, BusRefusedError) as error:
             self._ledger.put_back(changes)
             _log.debug("%s: not settled: %s", self.target, error)
