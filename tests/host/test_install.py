@@ -40,13 +40,15 @@ def starts(host: Machine) -> dict[str, int]:
 
 
 def test_one_command_makes_a_bare_host_run_the_swarm(installation: Installation, figure: Figure) -> None:
-    """Python, Redis, environment, units, config: all comes, all runs, and the last lines say how to look at it."""
+    """Python, Redis, environment, units, config: all comes, all runs; the last lines say how to look, and what lacks."""
     figure(f"install.sh on a bare host, downloads at hand: {installation.seconds:.1f} s")
     assert {name: installation.states.get(name) for name in UNITS} == dict.fromkeys(UNITS, "active")
-    assert [line.strip() for line in installation.output.splitlines()[-3:]] == [
+    assert [line.strip() for line in installation.output.splitlines()[-5:]] == [
         "marketswarm status",
+        "marketswarm doctor",
         "marketswarm alerts --follow",
         "journalctl -fu 'marketswarm@*'",
+        'It tells nobody before it knows whom: docs/operate.md, "How people are told"; then: marketswarm notify test',
     ]
 
 
