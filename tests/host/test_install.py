@@ -40,7 +40,7 @@ def starts(host: Machine) -> dict[str, int]:
 
 
 def test_one_command_makes_a_bare_host_run_the_swarm(installation: Installation, figure: Figure) -> None:
-    """Python, Redis, environment, units, config: all comes, all runs; the last lines say how to look, and what lacks."""
+    """Python, Redis, environment, units, config: all comes, all runs; the last lines say what to do next."""
     figure(f"install.sh on a bare host, downloads at hand: {installation.seconds:.1f} s")
     assert {name: installation.states.get(name) for name in UNITS} == dict.fromkeys(UNITS, "active")
     assert [line.strip() for line in installation.output.splitlines()[-5:]] == [
