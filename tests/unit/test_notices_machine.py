@@ -14,6 +14,8 @@ from marketswarm.notices.ledger import Ledger
 from marketswarm.notices.remembered import Remembered
 from marketswarm.notices.silences import Pauses
 
+pytestmark = pytest.mark.timeout(300)  # a fault is looked for in many runs, beside other tests
+
 STEADY = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 """The same runs each time."""
 
