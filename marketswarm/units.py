@@ -1,8 +1,8 @@
-"""What systemd says of units; never longer than DEADLINE_SEC in doing so."""
+"""Commands of this host with a deadline, and what systemd says of units, in DEADLINE_SEC at most."""
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,15 @@ class Unit:
     enabled: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended, and what it printed; ``complaint`` is its stderr."""
+
+    code: int
+    output: str
+    complaint: str
+
+
 def systemd_runs() -> bool:
     """Whether systemd is this machine's service manager (sd_booted(3))."""
     return Path("/run/systemd/system").is_dir()
@@ -33,26 +42,32 @@ def systemd_runs() -> bool:
 
 async def show(units: Iterable[str]) -> dict[str, Unit]:
     """Ask for these units, all at once. Raises ServiceManagerError where there is no answer."""
-    command = ("systemctl", "show", f"--property={_PROPERTIES}", "--", *units)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        done = await run(("systemctl", "show", f"--property={_PROPERTIES}", "--", *units), DEADLINE_SEC)
+    except TimeoutError:
+        raise ServiceManagerError(f"systemctl gave no answer within {DEADLINE_SEC:g} s") from None
     except OSError as error:
         raise ServiceManagerError(f"systemctl cannot be started: {error.strerror}") from error
+    if done.code:
+        raise ServiceManagerError(f"systemctl failed: {done.complaint.strip() or f'exit code {done.code}'}")
+    return parse(done.output)
+
+
+async def run(command: Sequence[str], deadline_sec: float) -> Done:
+    """Run a command to its end. Raises TimeoutError where that takes longer, OSError where it cannot be started."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     try:
-        async with asyncio.timeout(DEADLINE_SEC):
+        async with asyncio.timeout(deadline_sec):
             output, complaint = await process.communicate()
     except TimeoutError:
         await _end(process)
-        raise ServiceManagerError(f"systemctl gave no answer within {DEADLINE_SEC:g} s") from None
-    if process.returncode:
-        said = complaint.decode(errors="replace").strip()
-        raise ServiceManagerError(f"systemctl failed: {said or f'exit code {process.returncode}'}")
-    return parse(output.decode(errors="replace"))
+        raise
+    return Done(process.returncode or 0, output.decode(errors="replace"), complaint.decode(errors="replace"))
 
 
 def parse(output: str) -> dict[str, Unit]:

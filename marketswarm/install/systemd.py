@@ -1,8 +1,9 @@
 """What is asked of the service manager of this host."""
 
-import subprocess
+import asyncio
 import sys
 
+from marketswarm import units
 from marketswarm.errors import MarketSwarmError
 
 SERVICES = "marketswarm@*.service"
@@ -17,7 +18,7 @@ def systemctl(*words: str, timeout_sec: float = 120) -> str:
 
 def is_active(unit: str) -> bool:
     """Whether a unit runs."""
-    return _ask(["systemctl", "--quiet", "is-active", unit], 10).returncode == 0
+    return _ask(["systemctl", "--quiet", "is-active", unit], 10).code == 0
 
 
 def seed() -> None:
@@ -32,14 +33,14 @@ def update_catalog() -> None:
 
 def _run(command: list[str], timeout_sec: float) -> str:
     done = _ask(command, timeout_sec)
-    if done.returncode:
-        last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
+    if done.code:
+        last = (done.complaint.strip() or f"exit status {done.code}").splitlines()[-1]
         raise MarketSwarmError(f"{' '.join(command)}: {last}")
-    return done.stdout
+    return done.output
 
 
-def _ask(command: list[str], timeout_sec: float) -> subprocess.CompletedProcess[str]:
+def _ask(command: list[str], timeout_sec: float) -> units.Done:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_sec, check=False)  # noqa: S603 no shell, our words
-    except subprocess.TimeoutExpired:
+        return asyncio.run(units.run(command, timeout_sec))
+    except TimeoutError:
         raise MarketSwarmError(f"{' '.join(command)}: not done after {timeout_sec:g} s") from None

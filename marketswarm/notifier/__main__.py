@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from marketswarm.notices.channels import Apprise, Mail, Ping, Webhook
-from marketswarm.notices.message import Outcome, Result
+from marketswarm.notices.message import Outcome
 from marketswarm.notifier import job as jobs
 
 MAX_MEMORY_BYTES = 96 << 20
@@ -29,26 +29,24 @@ def main() -> None:
 
 
 def _deliver(job: jobs.Job) -> Outcome:
-    try:
-        match job.channel:
-            case Webhook() as channel:
-                from marketswarm.notifier import web
+    """Deliver. Whatever a library raises beyond what is known ends this process, and the parent says that it did."""
+    match job.channel:
+        case Webhook() as channel:
+            from marketswarm.notifier import web
 
-                return web.post(channel, job.message, job.agent)
-            case Ping() as channel:
-                from marketswarm.notifier import web
+            return web.post(channel, job.message, job.agent)
+        case Ping() as channel:
+            from marketswarm.notifier import web
 
-                return web.call(channel, job.agent)
-            case Mail() as channel:
-                from marketswarm.notifier import mail
+            return web.call(channel, job.agent)
+        case Mail() as channel:
+            from marketswarm.notifier import mail
 
-                return mail.send(channel, job.message)
-            case Apprise() as channel:
-                from marketswarm.notifier import through_apprise
+            return mail.send(channel, job.message)
+        case Apprise() as channel:
+            from marketswarm.notifier import through_apprise
 
-                return through_apprise.send(channel, job.message)
-    except Exception as error:  # noqa: BLE001 -- a foreign library may raise anything; its words may hold secrets
-        return Outcome(Result.TRANSIENT, f"the delivery failed: {type(error).__name__}")
+            return through_apprise.send(channel, job.message)
 
 
 def _step_back(timeout_sec: float) -> None:

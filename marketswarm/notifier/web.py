@@ -93,15 +93,19 @@ def _prepare(url: str, headers: dict[str, str], body: bytes | None) -> urllib.re
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         headers = {**headers, "Authorization": f"Basic {base64.b64encode(login).decode('ascii')}"}
     bare = parts._replace(
+        scheme="",
         netloc=parts.netloc.rpartition("@")[2],
         path=quote(parts.path or "/", safe=_URL_CHARS),
         query=quote(parts.query, safe=_URL_CHARS),
         fragment="",
     )
     headers = {**headers, "Accept-Encoding": "identity"}
-    return urllib.request.Request(  # noqa: S310 -- the opener knows http and https, no other scheme
-        bare.geturl(), data=body, headers=headers, method="GET" if body is None else "POST"
-    )
+    address, method = bare.geturl().removeprefix("//"), "GET" if body is None else "POST"
+    if parts.scheme == "https":
+        return urllib.request.Request(f"https://{address}", data=body, headers=headers, method=method)
+    if parts.scheme == "http":
+        return urllib.request.Request(f"http://{address}", data=body, headers=headers, method=method)
+    raise ValueError("neither http nor https")
 
 
 def _opener() -> urllib.request.OpenerDirector:
