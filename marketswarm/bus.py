@@ -203,9 +203,8 @@ class Bus:
 
     async def last(self, stream: str, count: int) -> list[tuple[str, bytes]]:
         """Read the newest entries of a stream, the oldest of them first: entry ids, and what their ``event`` holds."""
-        (entries,) = await self.ask([("XREVRANGE", stream, "+", "-", "COUNT", count)])
-        pairs = ((entry_id, dict(zip(words[::2], words[1::2], strict=True))) for entry_id, words in entries)
-        return events(pairs)[::-1]
+        (answer,) = await self.ask([("XREVRANGE", stream, "+", "-", "COUNT", count)])
+        return entries(answer)[::-1]
 
     async def truth(self, key: str) -> StoredTruth | None:
         """Read the truth document and the hash beside it; None where there is no document."""
@@ -269,6 +268,11 @@ class Bus:
     def _refused(self, error: Exception) -> BusRefusedError:
         kind = NoGroupError if str(error).startswith("NOGROUP") else BusRefusedError
         return kind(f"{self.name} at {self.address} refuses: {reason(error)}; see its log and its ACL")
+
+
+def entries(answer: Iterable[tuple[bytes, Sequence[bytes] | None]]) -> list[tuple[str, bytes]]:
+    """Read entries of a stream as the wire has them; of one that was dropped meanwhile nothing is left to read."""
+    return events((entry, dict(zip(words[::2], words[1::2], strict=True))) for entry, words in answer if words)
 
 
 def events(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[tuple[str, bytes]]:

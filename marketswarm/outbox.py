@@ -4,18 +4,16 @@ The consumer group is the target's, and healer and sentinel are two consumers in
 delivered, the other finds, and what one has delivered, the other never sees.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from marketswarm import names
-from marketswarm.bus import Bus, events
+from marketswarm.bus import Bus, entries
 from marketswarm.errors import BusRefusedError
 from marketswarm.messages import encode
 from marketswarm.notices.incidents import Incident, decode_incident
 from marketswarm.notices.items import Changes
-from marketswarm.notices.letters import DeadLetter, TargetState, decode_state
+from marketswarm.notices.letters import DeadLetter, TargetState, decode_keys, decode_state
 
 _SENDING = "sending"
 """The field of the incidents' hash that holds what was on its way: no incident's name, since those have a blank."""
@@ -59,7 +57,7 @@ class Outbox:
     async def recall(self) -> Recalled:
         """Take over what was left, by whomever: it is this consumer's from now on."""
         fields = await self._bus.fields(self._key)
-        sending = msgspec.json.decode(fields.pop(_SENDING, b"[]"), type=tuple[str, ...])
+        sending = decode_keys(fields.pop(_SENDING, b""))
         incidents = {name: found for name, raw in fields.items() if (found := decode_incident(raw))}
         (raw,) = await self._bus.ask([("HGET", names.NOTIFY_STATE, self._own)])
         state = decode_state(raw or b"") or _NO_STATE
@@ -68,7 +66,7 @@ class Outbox:
         while True:
             claim = ("XAUTOCLAIM", names.ALERT_LOG, self._group, self._consumer, 0, after, "COUNT", _CHUNK)
             ((following, claimed, gone),) = await self._bus.ask([claim])
-            pending += _entries(claimed)
+            pending += entries(claimed)
             lost += len(gone)
             after = following.decode()
             if after == "0-0":
@@ -78,7 +76,7 @@ class Outbox:
         """Read the alerts that nobody has read yet, some at a time; NoGroupError where the bus has lost the group."""
         read = ("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", _CHUNK, "STREAMS", names.ALERT_LOG, ">")
         (answer,) = await self._bus.ask([read])
-        return _entries(answer[0][1]) if answer else []
+        return entries(answer[0][1]) if answer else []
 
     async def settle(
         self, changes: Changes, sending: Sequence[str], dead: Sequence[DeadLetter], state: TargetState
@@ -95,8 +93,3 @@ class Outbox:
         commands += [(*log, names.ALERT_LOG_FIELD, encode(letter)) for letter in dead]
         commands.append(("HSET", names.NOTIFY_STATE, self._own, encode(state)))
         await self._bus.ask([("MULTI",), *commands, ("EXEC",)])
-
-
-def _entries(answer: Iterable[tuple[bytes, Sequence[bytes] | None]]) -> Entries:
-    """Read entries as the wire has them; of one that the log has dropped meanwhile nothing is left to read."""
-    return events((entry, dict(zip(words[::2], words[1::2], strict=True))) for entry, words in answer if words)

@@ -33,7 +33,7 @@ CLIENT_NAME = "marketswarm:notify"
 HEADS_SEC: Final = 5.0
 """How long healer and sentinel may take to say which targets they have."""
 PATIENCE_SEC: Final = 90.0
-"""How long their targets may take."""
+"""How long may pass from one answer to the next."""
 MAX_LETTERS: Final = 1000
 _POLL_SEC: Final = 0.1
 SHELL: Final = "this shell"
@@ -129,6 +129,7 @@ async def _answers(bus: Bus, question: Question, expected: set[str]) -> AsyncGen
     heads: dict[str, Answer] = {}
     missing: list[tuple[str, str, str]] = []
     seen, began = 0, time.monotonic()
+    heard = began
     while True:
         (raws,) = await bus.ask([("LRANGE", names.notify_answers(question.id), seen, -1)])
         seen += len(raws)
@@ -138,14 +139,15 @@ async def _answers(bus: Bus, question: Question, expected: set[str]) -> AsyncGen
             else:
                 heads[answer.watcher] = answer
                 missing += _wanted(question, answer)
+            heard = time.monotonic()
             yield answer
-        waited_sec = time.monotonic() - began
+        now = time.monotonic()
         silent = sorted(expected - heads.keys())
         if not silent and not missing:
             return
-        if silent and waited_sec > HEADS_SEC:
+        if silent and now - began > HEADS_SEC:
             raise BusUnreachableError(f"{' and '.join(silent)} did not answer in {HEADS_SEC:g} s; see its log")
-        if waited_sec > PATIENCE_SEC:
+        if now - heard > PATIENCE_SEC:
             raise BusUnreachableError(f"no answer of {len(missing)} in {PATIENCE_SEC:g} s; see the log of healer")
         await asyncio.sleep(_POLL_SEC)
 

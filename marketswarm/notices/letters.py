@@ -59,6 +59,14 @@ class Answer(msgspec.Struct, frozen=True):
     letter: str = ""
 
 
+def decode_keys(raw: bytes) -> tuple[str, ...]:
+    """Read the keys of what was on its way; none where it is no list of any."""
+    try:
+        return msgspec.json.decode(raw, type=tuple[str, ...])
+    except UNREADABLE:
+        return ()
+
+
 def _reader(shape: type[_T]) -> Callable[[bytes], _T | None]:
     decode = msgspec.json.Decoder(shape).decode
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+import pytest
 from parts import LEASE_SEC, MISS, OK, office, play
 from testkit import RealServer
 
@@ -11,12 +12,14 @@ from marketswarm import names
 from marketswarm.bus import Bus
 from marketswarm.clock import SystemClock
 from marketswarm.messages import HeartbeatMiss, encode
+from marketswarm.notices.letters import Question, decode_answer
 from marketswarm.notices.message import Message, Outcome, Result
 from marketswarm.notices.policy import Policy
 from marketswarm.notices.wording import Words
 from marketswarm.outbox import Outbox
 from marketswarm.services.notifying.courier import Courier
 from marketswarm.services.notifying.office import Office
+from marketswarm.services.notifying.proof import Proofs
 
 
 class Scripted:
@@ -125,5 +128,36 @@ def test_what_waits_is_told_of_by_the_same_message_until_it_arrives(system: Real
         await after.turn([])
         assert [message.key for message in first.sent] == [second.sent[0].key]
         assert [[one.subject for one in message.told] for message in second.sent] == [["mesh"], ["massive"]]
+
+    play(system, scene)
+
+
+def test_a_letter_that_is_gone_is_answered_too(system: RealServer) -> None:
+    """Two people may send the same again: whoever comes second is told so at once, and does not wait."""
+
+    async def scene(bus: Bus) -> None:
+        proofs = Proofs(bus, {}, Words(lambda ts: datetime.fromtimestamp(ts, UTC)), watcher="healer")
+        await proofs.turn(on_duty=True)
+        system.client.xadd(names.NOTIFY_ASKED, {"event": encode(Question("q", "resend", ("1-1",)))})
+        await proofs.turn(on_duty=True)
+        (raws,) = await bus.ask([("LRANGE", names.notify_answers("q"), 0, -1)])
+        _, answer = map(decode_answer, raws)
+        assert answer is not None
+        assert (answer.letter, answer.result) == ("1-1", Result.PERMANENT)
+        assert "it is gone" in answer.says
+
+    play(system, scene)
+
+
+@pytest.mark.parametrize("left", [b"", b"junk", b"{}", b"[1]"])
+def test_books_that_somebody_has_spoiled_stop_nobody(system: RealServer, left: bytes) -> None:
+    """What was on its way is not known then, and is told again under its own key."""
+
+    async def scene(bus: Bus) -> None:
+        system.client.hset(names.notify_records("webhook"), mapping={"sending": left, "service mesh": "junk"})
+        outbox = Outbox(bus, "webhook", "healer")
+        await outbox.open()
+        recalled = await outbox.recall()
+        assert (recalled.sending, recalled.incidents) == ((), {})
 
     play(system, scene)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from marketswarm import names
-from marketswarm.bus import Bus, events
+from marketswarm.bus import Bus, entries
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.messages import decode_alert, encode
 from marketswarm.notices.items import Item, Kind
@@ -33,17 +33,16 @@ class Proofs:
 
     async def begin(self) -> None:
         """Leave alone what was asked before. Raises as Bus."""
-        (entries,) = await self._bus.ask([("XREVRANGE", names.NOTIFY_ASKED, "+", "-", "COUNT", 1)])
-        self._read = entries[0][0].decode() if entries else "0-0"
+        newest = await self._bus.last(names.NOTIFY_ASKED, 1)
+        self._read = newest[0][0] if newest else "0-0"
 
     async def turn(self, *, on_duty: bool) -> None:
         """Answer what was asked since. A test is everybody's to answer; to send again is for who is on duty."""
         try:
             if not self._read:
                 await self.begin()
-            (entries,) = await self._bus.ask([("XRANGE", names.NOTIFY_ASKED, f"({self._read}", "+")])
-            found = events((entry, dict(zip(words[::2], words[1::2], strict=True))) for entry, words in entries)
-            for entry, raw in found:
+            (answer,) = await self._bus.ask([("XRANGE", names.NOTIFY_ASKED, f"({self._read}", "+")])
+            for entry, raw in entries(answer):
                 self._read = entry
                 question = decode_question(raw)
                 if question and question.what == "test":
@@ -77,15 +76,15 @@ class Proofs:
     async def _resend(self, question: Question) -> None:
         await self._answer(question, Answer(self._watcher, targets=tuple(self._sends)))
         for letter in question.letters:
-            (entries,) = await self._bus.ask([("XRANGE", names.DEAD_LETTERS, letter, letter)])
-            for _, raw in events((entry, dict(zip(w[::2], w[1::2], strict=True))) for entry, w in entries):
-                await self._send_again(question, letter, raw)
+            (answer,) = await self._bus.ask([("XRANGE", names.DEAD_LETTERS, letter, letter)])
+            # Somebody else may have sent it meanwhile.
+            await self._send_again(question, letter, next((raw for _, raw in entries(answer)), b""))
 
     async def _send_again(self, question: Question, letter: str, raw: bytes) -> None:
         found = decode_letter(raw)
         alert = decode_alert(found.event.encode()) if found else None
         if not found or not alert or found.target not in self._sends:
-            why = "no such target is set" if found else "no dead letter of this version"
+            why = "no such target is set" if found else "it is gone, or of another version"
             target = found.target if found else ""
             await self._answer(
                 question, Answer(self._watcher, target, result=Result.PERMANENT, says=why, letter=letter)
