@@ -1,9 +1,10 @@
 """The words that reach people, for each type of alert; times, titles, first steps, keys, texts of the truth."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
+from items import MISS, NOW, OK, TS, in_utc, item
 
 from marketswarm.messages import (
     Alert,
@@ -14,41 +15,23 @@ from marketswarm.messages import (
     HealerMiss,
     HealerOk,
     HeartbeatMiss,
-    HeartbeatOk,
     MassMiss,
     MassOk,
     ServiceRestarted,
     Stable,
     TruthDrift,
     UnitFailed,
-    encode,
 )
-from marketswarm.notices.incidents import key
 from marketswarm.notices.items import Item, Kind
 from marketswarm.notices.wording import Words
 
-TS = 1_762_433_458  # 2025-11-06 12:50:58 UTC
-NOW = TS + 7385.0
 CET = timezone(timedelta(hours=1), "CET")
-MISS = HeartbeatMiss("mesh", 31.4, 30.0, TS)
-OK = HeartbeatOk("mesh", 0.1, TS + 7385)
 UNIT = "marketswarm@mesh.service"
-
-
-def in_utc(ts: float) -> datetime:
-    """Local time is UTC."""
-    return datetime.fromtimestamp(ts, UTC)
 
 
 def in_cet(ts: float) -> datetime:
     """Local time is that of Berlin in winter."""
     return datetime.fromtimestamp(ts, CET)
-
-
-def item(alert: Alert, what: Kind = Kind.ALERT, opened: Alert | None = None) -> Item:
-    """Make something to tell."""
-    event = encode(alert)
-    return Item(what, key(event), event, alert, opened=opened)
 
 
 def text(one: Item, *down: str, words: Words | None = None) -> str:

@@ -1,12 +1,10 @@
 """Messages that tell several things; hostile names; keys."""
 
-from datetime import UTC, datetime
-
 import msgspec
 import pytest
+from items import TS, in_utc, item
 
 from marketswarm.messages import (
-    Alert,
     BusLost,
     BusOk,
     HeartbeatMiss,
@@ -15,22 +13,13 @@ from marketswarm.messages import (
     ServiceRestarted,
     TruthDrift,
     UnitFailed,
-    encode,
 )
-from marketswarm.notices.incidents import key
 from marketswarm.notices.items import Item, Kind
 from marketswarm.notices.message import Message
 from marketswarm.notices.wording import Words
 
-TS = 1_762_433_458  # 2025-11-06 12:50:58 UTC
-WORDS = Words(lambda ts: datetime.fromtimestamp(ts, UTC), "healer@host")
+WORDS = Words(in_utc, "healer@host")
 HOSTILE = "mesh\n\x1b[2J\r@everyone\u2028\u202e{0}{svc}<b>"
-
-
-def item(alert: Alert, what: Kind = Kind.ALERT, opened: Alert | None = None) -> Item:
-    """Make something to tell."""
-    event = encode(alert)
-    return Item(what, key(event), event, alert, opened=opened)
 
 
 def miss(service: str, what: Kind = Kind.ALERT) -> Item:

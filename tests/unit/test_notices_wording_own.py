@@ -1,8 +1,7 @@
 """Texts of the truth in place of ours: for each type of alert, and for reminders."""
 
-from datetime import UTC, datetime
-
 import pytest
+from items import MISS, NOW, OK, TS, in_utc, item
 
 from marketswarm import names
 from marketswarm.messages import (
@@ -14,36 +13,16 @@ from marketswarm.messages import (
     HealerMiss,
     HealerOk,
     HeartbeatMiss,
-    HeartbeatOk,
     MassMiss,
     MassOk,
     ServiceRestarted,
     Stable,
     TruthDrift,
     UnitFailed,
-    encode,
     kind,
 )
-from marketswarm.notices.incidents import key
 from marketswarm.notices.items import Item, Kind
 from marketswarm.notices.wording import Words
-
-TS = 1_762_433_458  # 2025-11-06 12:50:58 UTC
-NOW = TS + 7385.0
-MISS = HeartbeatMiss("mesh", 31.4, 30.0, TS)
-OK = HeartbeatOk("mesh", 0.1, TS + 7385)
-
-
-def in_utc(ts: float) -> datetime:
-    """Local time is UTC."""
-    return datetime.fromtimestamp(ts, UTC)
-
-
-def item(alert: Alert, what: Kind = Kind.ALERT, opened: Alert | None = None) -> Item:
-    """Make something to tell."""
-    event = encode(alert)
-    return Item(what, key(event), event, alert, opened=opened)
-
 
 FIELDS = "{svc}|{type}|{reason}|{since}|{ago}|{lasted}|{also}|{first}|{host}"
 
