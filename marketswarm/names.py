@@ -28,6 +28,8 @@ MAX_UNIT_NAME: Final = 28
 HEALER: Final = "healer"
 SENTINEL: Final = "sentinel"
 WATCHERS: Final = (HEALER, SENTINEL)
+RSS_AGG: Final = "rss_agg"
+VEXY_AI: Final = "vexy_ai"
 SERVICES_GROUP: Final = "marketswarm.services"
 
 # Heartbeats.
@@ -66,6 +68,26 @@ DEFAULT_RATE_LIMIT_SEC: Final = 60.0
 DEFAULT_REMIND_SEC: Final = 14_400.0
 DEFAULT_WEBHOOK_TIMEOUT_SEC: Final = 10.0
 DEFAULT_DEADMAN_SEC: Final = 60.0
+
+# Feeds, and what is made of them.
+QUEUE: Final = "rss:queue"
+"""A stream: the items of all feeds, in the order in which they came."""
+QUEUE_FIELD: Final = "item"
+DEFAULT_QUEUE_MAXLEN: Final = 100_000
+FEEDS: Final = "rss:feeds"
+"""A hash, a field a feed: how its last fetch went, when the next one is, what makes that one conditional."""
+DEFAULT_SCHEDULE_SEC: Final = 300.0
+DEFAULT_MAX_PER_FEED: Final = 200
+DEFAULT_FETCH_TIMEOUT_SEC: Final = 20.0
+DEFAULT_RSS_GROUP: Final = VEXY_AI
+DEFAULT_RSS_BLOCK_MS: Final = 2000
+DEAD_ITEMS_MAXLEN: Final = 10_000
+INSIGHTS: Final = "vexy:insights"
+"""A stream: what vexy_ai found in each item."""
+INSIGHTS_FIELD: Final = "insight"
+INSIGHTS_MAXLEN: Final = 100_000
+HANDLERS_GROUP: Final = "marketswarm.handlers"
+DEFAULT_HANDLER: Final = "lexicon"
 
 HEARTBEAT_MISS: Final = "heartbeat_miss"
 HEARTBEAT_OK: Final = "heartbeat_ok"
@@ -126,6 +148,18 @@ TARGET_ENV: Final = (ENV_WEBHOOK_URL, ENV_SMTP_HOST, ENV_NOTIFY_URLS)
 ENV_RATE_LIMIT_SEC: Final = "RATE_LIMIT_SEC"
 ENV_DEADMAN_URL: Final = "DEADMAN_URL"
 ENV_DEADMAN_SEC: Final = "DEADMAN_SEC"
+ENV_SCHEDULE_SEC: Final = "SCHEDULE_SEC"
+ENV_MAX_PER_FEED: Final = "MAX_PER_FEED"
+ENV_USER_AGENT: Final = "USER_AGENT"
+ENV_FETCH_TIMEOUT_SEC: Final = "FETCH_TIMEOUT_SEC"
+ENV_RSS_STREAM: Final = "RSS_STREAM"
+ENV_RSS_GROUP: Final = "RSS_GROUP"
+ENV_RSS_CONSUMER: Final = "RSS_CONSUMER"
+ENV_RSS_BLOCK_MS: Final = "RSS_BLOCK_MS"
+ENV_OPENAI_BASE_URL: Final = "OPENAI_BASE_URL"
+ENV_OPENAI_MODEL: Final = "OPENAI_MODEL"
+ENV_OPENAI_API_KEY: Final = "OPENAI_API_KEY"
+ENV_OPENAI_TIMEOUT_SEC: Final = "OPENAI_TIMEOUT_SEC"
 ENV_CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
 
 # systemd units.
@@ -196,6 +230,31 @@ def proof_of(watcher: str, target: str) -> str:
 def notify_answers(question: str) -> str:
     """A list with a TTL: what those who tell people answered to a command."""
     return f"healer:notify:answers:{question}"
+
+
+def seen_key(feed: str) -> str:
+    """A hash: which entries of a feed have been published, a field an entry, and in which wording."""
+    return f"rss:seen:{feed}"
+
+
+def seen_times_key(feed: str) -> str:
+    """A sorted set: when each entry of ``seen_key`` was last in its feed, in seconds since the epoch."""
+    return f"rss:seen:{feed}:at"
+
+
+def dead_items(queue: str) -> str:
+    """The stream of items that no worker could work through."""
+    return f"{queue}:dead"
+
+
+def worker_lease(queue: str, group: str, consumer: str) -> str:
+    """The key that a worker of a group keeps alive; once it is gone, others take over what that worker had begun."""
+    return f"{queue}:{group}:{consumer}:lease"
+
+
+def story_key(mark: str) -> str:
+    """The key that names the first item of which a story was told in these words."""
+    return f"vexy:story:{mark}"
 
 
 def canary_channel(watcher: str) -> str:

@@ -2,5 +2,17 @@
 
 from marketswarm.settings.environment import Settings, inherited, journal_stream, load, own, read_env_file
 from marketswarm.settings.outward import Outward
+from marketswarm.settings.working import Chat, Fetching, Working
 
-__all__ = ["Outward", "Settings", "inherited", "journal_stream", "load", "own", "read_env_file"]
+__all__ = [
+    "Chat",
+    "Fetching",
+    "Outward",
+    "Settings",
+    "Working",
+    "inherited",
+    "journal_stream",
+    "load",
+    "own",
+    "read_env_file",
+]

@@ -10,6 +10,7 @@ from marketswarm.address import Address
 from marketswarm.errors import BadEnvironmentError
 from marketswarm.settings.outward import Outward
 from marketswarm.settings.reader import Reader
+from marketswarm.settings.working import Chat, Fetching, Working
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Settings:
     sentinel_timeout_sec: float | None = None
     outward: Outward = field(default_factory=Outward)
     """How people are told."""
+    fetching: Fetching = field(default_factory=Fetching)
+    working: Working = field(default_factory=Working)
+    chat: Chat | None = None
+    """The model that the handler `openai` asks, where one is set up."""
     notify_socket: str | None = None
     journal_stream: str | None = None
     watchdog_usec: str | None = None
@@ -52,6 +57,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises BadEnvironmentError with a line for every variable that cannot be used.
     """
+    from marketswarm.settings import reading
     from marketswarm.settings.telling import outward
 
     reader = Reader(own() if environ is None else environ)
@@ -69,6 +75,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         healer_channel=reader.text(names.ENV_HEALER_HEARTBEAT_CHANNEL),
         sentinel_timeout_sec=reader.seconds(names.ENV_SENTINEL_TIMEOUT_SEC),
         outward=outward(reader),
+        fetching=reading.fetching(reader),
+        working=reading.working(reader),
+        chat=reading.chat(reader),
         notify_socket=reader.text("NOTIFY_SOCKET"),
         journal_stream=reader.text("JOURNAL_STREAM"),
         watchdog_usec=reader.text("WATCHDOG_USEC"),

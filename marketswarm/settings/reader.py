@@ -49,6 +49,17 @@ class Reader:
             return None
         return value
 
+    def integer(self, name: str, least: int, most: int) -> int | None:
+        """Read a whole number of ``least`` to ``most``."""
+        text = self.text(name)
+        if text is None:
+            return None
+        # Python refuses to read numbers of thousands of digits.
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
+            self.fault(name, f"must be a whole number from {least} to {most}, is {text!r}")
+            return None
+        return int(text)
+
     def level(self) -> str:
         """Read the log level."""
         text = (self.text(names.ENV_LOG_LEVEL) or "INFO").upper()

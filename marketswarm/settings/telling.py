@@ -28,7 +28,7 @@ def outward(reader: Reader) -> Outward:
     channels: list[Channel] = [channel for channel in found if channel]
     channels += _apprise(reader)
     limit = reader.seconds(names.ENV_RATE_LIMIT_SEC, or_none=True)
-    deadman_url = _web_url(reader, names.ENV_DEADMAN_URL)
+    deadman_url = web_url(reader, names.ENV_DEADMAN_URL)
     return Outward(
         channels=tuple(channels),
         rate_limit_sec=names.DEFAULT_RATE_LIMIT_SEC if limit is None else limit,
@@ -40,7 +40,7 @@ def outward(reader: Reader) -> Outward:
 
 def _webhook(reader: Reader) -> Webhook | None:
     timeout_sec = reader.seconds(names.ENV_WEBHOOK_TIMEOUT_SEC) or names.DEFAULT_WEBHOOK_TIMEOUT_SEC
-    url = _web_url(reader, names.ENV_WEBHOOK_URL)
+    url = web_url(reader, names.ENV_WEBHOOK_URL)
     return Webhook(WEBHOOK, url, timeout_sec) if url else None
 
 
@@ -57,7 +57,7 @@ def _apprise(reader: Reader) -> Iterator[Apprise]:
         yield Apprise(scheme if seen[scheme] == 1 else f"{scheme}-{seen[scheme]}", url)
 
 
-def _web_url(reader: Reader, name: str) -> str | None:
+def web_url(reader: Reader, name: str) -> str | None:
     """Read a URL of the web; a fault shows nothing of it, since most are secrets."""
     url = reader.text(name)
     wrong = _wrong_with(url) if url else None

@@ -1,8 +1,10 @@
 """The truth document: the one place from which every service learns where it stands."""
 
+from marketswarm.truth.access import AccessPoint, Buses, Endpoint, bus_of
+from marketswarm.truth.feeds import Feed, Stream, Work
 from marketswarm.truth.held import NOTHING, Held, Loaded, best, deviation, digest, examine, newer, short
 from marketswarm.truth.lint import warnings
-from marketswarm.truth.models import AccessPoint, Endpoint, Position, Service, Truth, bus_of, schema
+from marketswarm.truth.models import Position, Service, Truth, schema
 from marketswarm.truth.parse import parse
 from marketswarm.truth.telling import REMINDER, TEXT_FIELDS, Telling
 from marketswarm.truth.windows import Window, maintenance_until
@@ -12,14 +14,18 @@ __all__ = [
     "REMINDER",
     "TEXT_FIELDS",
     "AccessPoint",
+    "Buses",
     "Endpoint",
+    "Feed",
     "Held",
     "Loaded",
     "Position",
     "Service",
+    "Stream",
     "Telling",
     "Truth",
     "Window",
+    "Work",
     "best",
     "bus_of",
     "deviation",

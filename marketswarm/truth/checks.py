@@ -16,6 +16,7 @@ def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
     yield from _cycles(truth)
     yield from _short_timeouts(truth, left_out)
     yield from _repeated_targets(truth)
+    yield from _repeated_feeds(truth)
 
 
 def timeout_line(truth: Truth, at: Position, relation: str) -> str:
@@ -69,6 +70,14 @@ def _repeated_targets(truth: Truth) -> Iterator[str]:
             if target in seen:
                 yield line(loc, f"must be in one step only{shown(loc, target)}")
             seen.add(target)
+
+
+def _repeated_feeds(truth: Truth) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for index, feed in enumerate(truth.section(names.RSS_AGG).feeds):
+        if first.setdefault(feed.name, index) != index:
+            loc = ("services", names.RSS_AGG, "feeds", index, "name")
+            yield line(loc, f"must differ from that of feeds[{first[feed.name]}], is {quoted(feed.name)}")
 
 
 def _cycles(truth: Truth) -> Iterator[str]:

@@ -3,17 +3,28 @@
 import difflib
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Final
 
 from pydantic import BaseModel
 
 from marketswarm import names
+from marketswarm.truth.access import AccessPoint
 from marketswarm.truth.checks import timeout_line
 from marketswarm.truth.credentials import Loc
-from marketswarm.truth.models import AccessPoint, Truth, implied_service
+from marketswarm.truth.models import Truth, implied_service
 from marketswarm.truth.wording import line, number, quoted, shown
 
 _NOTIFY: Loc = ("services", names.HEALER, "notify")
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
+_READ_BY: Final = {
+    "threshold": (names.HEALER,),
+    "notify": (names.HEALER,),
+    "feeds": (names.RSS_AGG,),
+    "fetching": (names.RSS_AGG,),
+    "stream": (names.RSS_AGG, names.VEXY_AI),
+    "work": (names.VEXY_AI,),
+}
+"""Fields of a service's section, and in whose section they mean something."""
 # Editors read it to find the schema.
 _SCHEMA_LINK: Loc = ("$schema",)
 
@@ -53,9 +64,12 @@ def _unknown_fields(value: object, loc: Loc) -> Iterator[str]:
 
 def _stray_fields(truth: Truth) -> Iterator[str]:
     for name, section in truth.services.items():
-        for field in ("threshold", "notify"):
-            if name != names.HEALER and field in section.model_fields_set:
-                yield line(("services", name, field), f"is read in the section of {names.HEALER} only")
+        for field, readers in _READ_BY.items():
+            if name not in readers and field in section.model_fields_set:
+                where = (
+                    f"the section of {readers[0]}" if len(readers) == 1 else f"the sections of {' and '.join(readers)}"
+                )
+                yield line(("services", name, field), f"is read in {where} only")
 
 
 def _unknown_dependencies(truth: Truth) -> Iterator[str]:

@@ -1,22 +1,20 @@
 """The truth document as types, and what the daemons ask of it. Unknown fields are kept."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from marketswarm import names
 from marketswarm.address import Address
+from marketswarm.truth.access import Access, Buses, Endpoint, bus_of, known_buses, naming
+from marketswarm.truth.feeds import Feed, Fetching, Stream, Work
 from marketswarm.truth.fields import BusName, Count, IntervalSec, Line, Section, ServiceName, Text, TimeoutSec
 from marketswarm.truth.telling import Notify, Telling
 
 MAX_BUSES: Final = 64
-_NAMED_BUSES: Final = 8
-
-Buses = Mapping[str, Address]
-_DEFAULT_BUSES: Buses = {name: Address.parse(url) for name, url in names.DEFAULT_BUS_URLS.items()}
+MAX_FEEDS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +31,6 @@ class Position:
     flap_changes: int = 0
     flap_window_sec: float = 0.0
     alert_on: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A channel, stream or key on a bus."""
-
-    bus: str
-    key: str
-
-
-def bus_of(url: str, buses: Buses) -> str | None:
-    """Name the bus that a URL leads to: the one that its host names, whatever the port, else one at its address.
-
-    Raises ValueError with a phrase that fits behind "SETTING: " for what is no address.
-    """
-    address = Address.parse(url)
-    if address.host in buses:
-        return address.host
-    return next((name for name, known in buses.items() if known.same_server(address)), None)
-
-
-def _known(info: ValidationInfo) -> Buses:
-    """Tell the buses of the document that is being validated, which the caller gives as context."""
-    return info.context or _DEFAULT_BUSES
-
-
-def _naming(buses: Buses) -> str:
-    listed = sorted(buses)
-    return f"a known bus ({', '.join(listed[:_NAMED_BUSES])}{', ...' * (len(listed) > _NAMED_BUSES)})"
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 def _text_or_integer(value: object) -> object:
@@ -120,46 +85,9 @@ class Heartbeat(Section):
     @field_validator("redis_url")
     @classmethod
     def _leads_to_a_bus(cls, url: str | None, info: ValidationInfo) -> str | None:
-        if url is not None and bus_of(url, _known(info)) is None:
-            raise ValueError(f"must lead to {_naming(_known(info))}")
+        if url is not None and bus_of(url, known_buses(info)) is None:
+            raise ValueError(f"must lead to {naming(known_buses(info))}")
         return url
-
-
-class AccessPoint(Section):
-    """A channel, stream or key on a bus, or the bus as a whole."""
-
-    bus: str = Field(description="The name of a bus.")
-    key: Text | None = Field(default=None, description="A channel, stream or key on it.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object, info: ValidationInfo) -> object:
-        """Read the bare text that older documents hold: a bus if it names one, else a key on system-redis."""
-        if not isinstance(value, str):
-            return value
-        return {"bus": value} if value in _known(info) else {"bus": names.SYSTEM_BUS, "key": value}
-
-    @field_validator("bus")
-    @classmethod
-    def _is_known(cls, bus: str, info: ValidationInfo) -> str:
-        if bus not in _known(info):
-            raise ValueError(f"must be {_naming(_known(info))}")
-        return bus
-
-
-AccessPoints = Annotated[
-    tuple[AccessPoint, ...],
-    # Strict would take a tuple only, and JSON has none.
-    Field(strict=False),
-    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str | AccessPoint]),
-]
-
-
-class Access(Section):
-    """What a service writes to and reads from."""
-
-    publish_to: AccessPoints = Field(default=(), description="Where it writes. Healer: its alerts and its beat.")
-    subscribe_to: AccessPoints = Field(default=(), description="What it reads. Healer: the heartbeats it watches.")
 
 
 class Threshold(Section):
@@ -178,6 +106,16 @@ class Service(Section):
     dependencies: tuple[Text, ...] = Field(default=(), strict=False, description="The services it needs.")
     threshold: Threshold = Field(default=Threshold(), description="Read in the section of healer only.")
     notify: Notify = Field(default=Notify(), description="How people are told. Read in the section of healer only.")
+    feeds: Annotated[tuple[Feed, ...], Field(max_length=MAX_FEEDS)] = Field(
+        default=(), strict=False, description="What is fetched. Read in the section of rss_agg only."
+    )
+    fetching: Fetching = Field(
+        default=Fetching(), description="How feeds are fetched. Read in the section of rss_agg only."
+    )
+    stream: Stream = Field(
+        default=Stream(), description="The stream that it writes to. Read in the sections of rss_agg and vexy_ai only."
+    )
+    work: Work = Field(default=Work(), description="How items are worked through. Read in that of vexy_ai only.")
     runbook: Line | None = Field(
         default=None, description="What to do first when it is down; people are told it with the alert."
     )
@@ -231,13 +169,21 @@ class Truth(Section):
     def alerts_to(self, default_channel: str = names.ALERT_CHANNEL) -> Endpoint:
         """Say where healer's alerts go: what its ``publish_to`` names beside its beat, best the usual channel."""
         own_beat = self.position(names.HEALER).channel
-        named = [
-            Endpoint(point.bus, point.key)
-            for point in self.section(names.HEALER).access_points.publish_to
-            if point.key and point.key != own_beat and not point.key.endswith(names.HEARTBEAT_SUFFIX)
-        ]
+        named = [point for point in self.section(names.HEALER).access_points.writes() if point.key != own_beat]
         usual = [endpoint for endpoint in named if endpoint.key == names.ALERT_CHANNEL]
         return next(iter(usual + named), Endpoint(names.SYSTEM_BUS, default_channel))
+
+    def items_to(self) -> Endpoint:
+        """Say which stream rss_agg writes to: the first that its ``publish_to`` names beside its beat."""
+        return self._stream(names.RSS_AGG, self.section(names.RSS_AGG).access_points.writes(), names.QUEUE)
+
+    def items_from(self) -> Endpoint:
+        """Say which stream vexy_ai reads: the first that its ``subscribe_to`` names."""
+        return self._stream(names.VEXY_AI, self.section(names.VEXY_AI).access_points.reads(), names.QUEUE)
+
+    def insights_to(self) -> Endpoint:
+        """Say which stream vexy_ai writes to: the first that its ``publish_to`` names beside its beat."""
+        return self._stream(names.VEXY_AI, self.section(names.VEXY_AI).access_points.writes(), names.INSIGHTS)
 
     def telling(self) -> Telling:
         """Say how people are told: what stands under ``notify`` of healer, and the runbooks of all services."""
@@ -247,6 +193,10 @@ class Truth(Section):
     def section(self, service: str) -> Service:
         """Give a service's section, or an empty one."""
         return self.services.get(service, _NO_SECTION)
+
+    def _stream(self, service: str, named: tuple[Endpoint, ...], default: str) -> Endpoint:
+        own_beat = self.position(service).channel
+        return next((point for point in named if point.key != own_beat), Endpoint(names.MARKET_BUS, default))
 
     def _addresses(self) -> Buses:
         return {name: Address.parse(url) for name, url in self.bus_urls().items()}
