@@ -9,13 +9,28 @@ import pytest
 import marketswarm
 
 PACKAGE = Path(marketswarm.__file__).parent
-GROUND = {"names", "errors", "address", "text"}
+GROUND = {"names", "errors", "address", "text", "version"}
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables"},
-    {"liveness", "notices"},
-    {"line"},
-    {"clock", "settings", "bus", "firehose", "sd", "log", "term", "host", "hostfiles", "units", "ports", "notifier"},
-    {"inspection", "outbox"},
+    {"liveness", "notices", "feeds"},
+    {"line", "isolated"},
+    {
+        "clock",
+        "settings",
+        "bus",
+        "firehose",
+        "sd",
+        "log",
+        "term",
+        "host",
+        "hostfiles",
+        "units",
+        "ports",
+        "notifier",
+        "web",
+    },
+    {"inspection", "outbox", "backlog", "handlers"},
+    {"feedbook"},
     {"daemon", "ending"},
     {"inuse"},
     {"services.notifying"},
@@ -38,6 +53,10 @@ OWNERS = {
     "signal": {"daemon", "local"},
     "apprise": {"notifier"},
     "smtplib": {"notifier"},
+    "aiohttp": {"web"},
+    "brotli": {"web"},
+    "feedparser": {"services.rss_agg"},
+    "vader": {"handlers"},
     "urllib.request": {"notifier"},
     "os.environ": {"settings"},
     "os.getenv": {"settings"},

@@ -133,13 +133,13 @@ def test_warns_of_unknown_fields_wherever_they_are() -> None:
     """Each unknown field is named with its place, and with what was probably meant."""
     document = swarm(
         [{"bus": "system-redis", "key": "a:heartbeat", "note": 1}],
-        a={"heartbeat": {"intervall_sec": 10}, "feeds": [], "access_points": {"publish": []}},
+        a={"heartbeat": {"intervall_sec": 10}, "colours": [], "access_points": {"publish": []}},
     )
     document |= {"extra": {}, "buses": {"b": {"url": "redis://h", "zone": 1}}, "$schema": "truth.schema.json"}
     assert warned(document) == [
         "extra: is no known field",
         f"{WATCHES}[1].note: is no known field",
-        "services.a.feeds: is no known field",
+        "services.a.colours: is no known field",
         "services.a.heartbeat.intervall_sec: is no known field, is interval_sec meant?",
         "services.a.access_points.publish: is no known field, is publish_to meant?",
         "buses.b.zone: is no known field",

@@ -1,0 +1,107 @@
+"""One turn of one feed: asked, read, published, and what is known of it afterwards."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.feedbook import FeedBook
+from marketswarm.feeds import politeness
+from marketswarm.feeds.item import Document, item_of
+from marketswarm.feeds.novelty import fields_of, judge
+from marketswarm.feeds.outcome import Answer, Asked, failed, read, unchanged
+from marketswarm.feeds.state import FeedState
+from marketswarm.pacing import Backoff
+from marketswarm.truth import Feed
+from marketswarm.web.fetching import Fetcher, FetchError, Request, Response
+
+NOT_MODIFIED: Final = 304
+OK: Final = 200
+_RETRY_CAP_SEC: Final = 5.0
+Parse = Callable[[Response], Awaitable[Document]]
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class Turns:
+    """Has feeds take their turns. ``parse`` makes a document of an answer, and never raises for a bad one."""
+
+    def __init__(self, book: FeedBook, fetcher: Fetcher, parse: Parse) -> None:
+        self._book = book
+        self._fetcher = fetcher
+        self._parse = parse
+
+    async def take(self, feed: Feed, before: FeedState, asked: Asked) -> FeedState:
+        """Fetch a feed and publish its news; whatever goes wrong out there is a state.
+
+        What was fetched is held until the bus takes it, however long that is: it is not asked for twice.
+        """
+        request = Request(before.source, before.etag, before.last_modified, allow_private=feed.allow_private)
+        try:
+            response = await self._fetcher.fetch(request)
+        except FetchError as error:
+            return await self._kept(feed, failed(before, asked, str(error)))
+        now = datetime.fromtimestamp(asked.at, UTC)
+        if response.status == NOT_MODIFIED:
+            return await self._kept(feed, unchanged(before, asked, _answer(response, now)))
+        if response.status != OK:
+            retry_sec = politeness.retry_after_sec(response.headers, now)
+            error_text = f"answers {response.status}"
+            return await self._kept(
+                feed, failed(before, asked, error_text, status=response.status, retry_sec=retry_sec)
+            )
+        document = await self._parse(response)
+        if document.problem and not document.entries:
+            return await self._kept(feed, failed(before, asked, document.problem, status=response.status))
+        answer = _answer(response, now)
+        return await _until_taken(lambda: self._publish(feed, before, asked, answer, document))
+
+    async def _publish(
+        self, feed: Feed, before: FeedState, asked: Asked, answer: Answer, document: Document
+    ) -> FeedState:
+        marks = await self._book.marks(feed.name, fields_of(document.entries))
+        novelty = judge(document.entries, marks)
+        fetched = datetime.fromtimestamp(round(asked.at, 3), UTC)
+        news = [
+            (
+                found,
+                item_of(found.entry, feed=feed.name, category=feed.category, fetched=fetched, revision=found.revision),
+            )
+            for found in novelty.news
+        ]
+        after = read(before, asked, answer, document, len(news))
+        await self._book.publish(feed.name, news, novelty.known, after, asked.at)
+        return after
+
+    async def _kept(self, feed: Feed, state: FeedState) -> FeedState:
+        await _until_taken(lambda: self._book.keep(feed.name, state))
+        return state
+
+
+def _answer(response: Response, now: datetime) -> Answer:
+    return Answer(
+        status=response.status,
+        etag=response.headers.get("etag", ""),
+        last_modified=response.headers.get("last-modified", ""),
+        moved_to=response.moved_to,
+        wishes_sec=politeness.fresh_sec(response.headers, now),
+    )
+
+
+async def _until_taken(call: Callable[[], Awaitable[_T]]) -> _T:
+    """Call until the bus takes it."""
+    backoff = Backoff(random.random, cap_sec=_RETRY_CAP_SEC)
+    refusal = ""
+    while True:
+        try:
+            return await call()
+        except BusUnreachableError:
+            await asyncio.sleep(backoff.next_sec())
+        except BusRefusedError as error:
+            if str(error) != refusal:
+                refusal = str(error)
+                _log.error("%s; what was fetched waits", error)
+            await asyncio.sleep(backoff.next_sec())
