@@ -17,6 +17,7 @@ def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
     yield from _short_timeouts(truth, left_out)
     yield from _repeated_targets(truth)
     yield from _repeated_feeds(truth)
+    yield from _far_insights(truth)
 
 
 def timeout_line(truth: Truth, at: Position, relation: str) -> str:
@@ -78,6 +79,14 @@ def _repeated_feeds(truth: Truth) -> Iterator[str]:
         if first.setdefault(feed.name, index) != index:
             loc = ("services", names.RSS_AGG, "feeds", index, "name")
             yield line(loc, f"must differ from that of feeds[{first[feed.name]}], is {quoted(feed.name)}")
+
+
+def _far_insights(truth: Truth) -> Iterator[str]:
+    """An item is settled and its result stored in one step, which one bus can do and two cannot."""
+    source, results = truth.items_from(), truth.insights_to()
+    if names.VEXY_AI in truth.services and source.bus != results.bus:
+        loc = ("services", names.VEXY_AI, "access_points", "publish_to")
+        yield line(loc, f"{results.key} must be on {source.bus}, where {source.key} is, is on {results.bus}")
 
 
 def _cycles(truth: Truth) -> Iterator[str]:

@@ -29,7 +29,7 @@ FLOORS = (
         "notifier",
         "web",
     },
-    {"inspection", "outbox", "backlog", "handlers"},
+    {"inspection", "outbox", "backlog", "handlers", "patience"},
     {"feedbook"},
     {"daemon", "ending"},
     {"inuse"},

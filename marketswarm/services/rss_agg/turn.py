@@ -1,29 +1,22 @@
 """One turn of one feed: asked, read, published, and what is known of it afterwards."""
 
-import asyncio
-import logging
-import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 
-from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.feedbook import FeedBook
 from marketswarm.feeds import politeness
 from marketswarm.feeds.item import Document, item_of
 from marketswarm.feeds.novelty import fields_of, judge
 from marketswarm.feeds.outcome import Answer, Asked, failed, read, unchanged
 from marketswarm.feeds.state import FeedState
-from marketswarm.pacing import Backoff
+from marketswarm.patience import until_taken
 from marketswarm.truth import Feed
 from marketswarm.web.fetching import Fetcher, FetchError, Request, Response
 
 NOT_MODIFIED: Final = 304
 OK: Final = 200
-_RETRY_CAP_SEC: Final = 5.0
 Parse = Callable[[Response], Awaitable[Document]]
-_log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class Turns:
@@ -57,7 +50,7 @@ class Turns:
         if document.problem and not document.entries:
             return await self._kept(feed, failed(before, asked, document.problem, status=response.status))
         answer = _answer(response, now)
-        return await _until_taken(lambda: self._publish(feed, before, asked, answer, document))
+        return await until_taken(lambda: self._publish(feed, before, asked, answer, document))
 
     async def _publish(
         self, feed: Feed, before: FeedState, asked: Asked, answer: Answer, document: Document
@@ -77,7 +70,7 @@ class Turns:
         return after
 
     async def _kept(self, feed: Feed, state: FeedState) -> FeedState:
-        await _until_taken(lambda: self._book.keep(feed.name, state))
+        await until_taken(lambda: self._book.keep(feed.name, state))
         return state
 
 
@@ -89,19 +82,3 @@ def _answer(response: Response, now: datetime) -> Answer:
         moved_to=response.moved_to,
         wishes_sec=politeness.fresh_sec(response.headers, now),
     )
-
-
-async def _until_taken(call: Callable[[], Awaitable[_T]]) -> _T:
-    """Call until the bus takes it."""
-    backoff = Backoff(random.random, cap_sec=_RETRY_CAP_SEC)
-    refusal = ""
-    while True:
-        try:
-            return await call()
-        except BusUnreachableError:
-            await asyncio.sleep(backoff.next_sec())
-        except BusRefusedError as error:
-            if str(error) != refusal:
-                refusal = str(error)
-                _log.error("%s; what was fetched waits", error)
-            await asyncio.sleep(backoff.next_sec())

@@ -1,0 +1,30 @@
+"""Waits for a bus, where giving up would lose something."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.pacing import Backoff
+
+RETRY_CAP_SEC: Final = 2.0
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+async def until_taken(call: Callable[[], Awaitable[_T]]) -> _T:
+    """Call until the bus does it, however long that is; a refusal is logged once. The call may be carried out twice."""
+    backoff = Backoff(random.random, cap_sec=RETRY_CAP_SEC)
+    refusal = ""
+    while True:
+        try:
+            return await call()
+        except BusUnreachableError:  # the bus itself says so
+            await asyncio.sleep(backoff.next_sec())
+        except BusRefusedError as error:
+            if str(error) != refusal:
+                refusal = str(error)
+                _log.error("%s; it is tried again until it is taken", error)
+            await asyncio.sleep(backoff.next_sec())
