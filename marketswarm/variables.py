@@ -107,4 +107,53 @@ VARIABLES: Final = (
         "an address to call as a sign of life, and how often: a watcher elsewhere says when the calls end",
         f"none, {names.DEFAULT_DEADMAN_SEC:g}",
     ),
+    Variable(
+        (names.ENV_SCHEDULE_SEC,),
+        names.RSS_AGG,
+        "how often a feed is fetched where truth states no `interval_sec`",
+        f"{names.DEFAULT_SCHEDULE_SEC:g}",
+    ),
+    Variable(
+        (names.ENV_FETCH_TIMEOUT_SEC,),
+        names.RSS_AGG,
+        "how long a fetch may take in all",
+        f"{names.DEFAULT_FETCH_TIMEOUT_SEC:g}",
+    ),
+    Variable(
+        (names.ENV_MAX_PER_FEED,),
+        names.RSS_AGG,
+        "how many entries of a document are read, the newest",
+        f"{names.DEFAULT_MAX_PER_FEED}",
+    ),
+    Variable(
+        (names.ENV_USER_AGENT,),
+        names.RSS_AGG,
+        "what it calls itself; some publishers want an address in it",
+        "`marketswarm/VERSION`",
+    ),
+    Variable(
+        (names.ENV_RSS_STREAM, names.ENV_RSS_GROUP),
+        names.VEXY_AI,
+        "the stream it reads, which wins over truth, and the consumer group it belongs to",
+        f"`{names.QUEUE}`, `{names.DEFAULT_RSS_GROUP}`",
+    ),
+    Variable(
+        (names.ENV_RSS_CONSUMER,),
+        names.VEXY_AI,
+        "its name in the group; one that is its own, and the same after a restart",
+        "`HOST-SERVICE`",
+    ),
+    Variable(
+        (names.ENV_RSS_BLOCK_MS,),
+        names.VEXY_AI,
+        "how long it waits for an item before it asks again, in milliseconds",
+        f"{names.DEFAULT_RSS_BLOCK_MS}",
+    ),
+    Variable(
+        (names.ENV_OPENAI_BASE_URL, names.ENV_OPENAI_MODEL),
+        names.VEXY_AI,
+        "for the handler `openai`: an endpoint for chat completions, as in `https://api.openai.com/v1`, and the model",
+    ),
+    Variable((names.ENV_OPENAI_API_KEY,), names.VEXY_AI, "the key for it, where it wants one"),
+    Variable((names.ENV_OPENAI_TIMEOUT_SEC,), names.VEXY_AI, "how long it may take over an item", "30"),
 )

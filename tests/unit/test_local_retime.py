@@ -9,12 +9,16 @@ from marketswarm.local.retime import retime
 
 
 def test_every_service_beats_twice_a_second_and_is_missed_after_two() -> None:
-    """Intervals and healer's threshold are set, a timeout of a service's own goes, the rest stays as it is."""
+    """Intervals and healer's threshold are set, a timeout of a service's own goes, feeds go, the rest stays as it is."""
     raw = json.dumps(
         {
             "version": 3,
             "services": {
-                "rss_agg": {"heartbeat": {"channel": "c", "interval_sec": 10, "timeout_sec": 99}, "feeds": ["a"]},
+                "rss_agg": {
+                    "heartbeat": {"channel": "c", "interval_sec": 10, "timeout_sec": 99},
+                    "stream": {"maxlen": 100},
+                    "feeds": ["a"],
+                },
                 "mesh": {},
                 "healer": {"threshold": {"heartbeat_cadence": 30, "other": 1}},
             },
@@ -23,7 +27,7 @@ def test_every_service_beats_twice_a_second_and_is_missed_after_two() -> None:
     assert json.loads(retime(raw)) == {
         "version": 3,
         "services": {
-            "rss_agg": {"heartbeat": {"channel": "c", "interval_sec": 0.5}, "feeds": ["a"]},
+            "rss_agg": {"heartbeat": {"channel": "c", "interval_sec": 0.5}, "stream": {"maxlen": 100}},
             "mesh": {"heartbeat": {"interval_sec": 0.5}},
             "healer": {
                 "heartbeat": {"interval_sec": 0.5},
