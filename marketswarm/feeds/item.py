@@ -2,7 +2,6 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -101,9 +100,3 @@ def decode_item(raw: bytes) -> Item | None:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def builtins(item: Item) -> dict[str, Any]:
-    """Give an item as plain values, for whoever writes JSON of another shape."""
-    found: dict[str, Any] = msgspec.to_builtins(item)
-    return found
