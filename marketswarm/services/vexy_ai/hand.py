@@ -34,7 +34,8 @@ class Hand:
         self._held.difference_update(entries)
         self._changed.set()
 
-    async def wait(self) -> None:
-        """Wait until something was let go."""
-        self._changed.clear()
-        await self._changed.wait()
+    async def wait_free(self, count: int) -> None:
+        """Wait until so many more may be taken in."""
+        while self.free < count:
+            self._changed.clear()
+            await self._changed.wait()

@@ -52,9 +52,7 @@ class Worker:
                 self._daemon.progress.mark()
                 self._daemon.status(self._says())
                 # Half a hand at least: fewer reads, and larger ones.
-                if 2 * self._hand.free < self._hand.limit:
-                    await self._marking(self._hand.wait())
-                    continue
+                await self._marking(self._hand.wait_free((self._hand.limit + 1) // 2))
                 taken = await self._marking(self._take(self._hand.free))
                 self._hand.take(delivery.id for delivery in taken)
                 for delivery in taken:
