@@ -22,21 +22,22 @@ class Manager:
         self._send("WATCHDOG=1")
 
     def status(self, line: str) -> None:
-        """Set the line that ``systemctl status`` shows.
+        """Set the line that ``systemctl status`` shows. Where the manager is too busy to take it, it is not shown.
 
         sdnotify encodes latin-1 and drops what does not fit without a word, hence ASCII; a line break would start
         another assignment.
         """
         printable = line.encode("ascii", "replace").decode("ascii")
-        self._send("STATUS=" + " ".join(printable.split()))
+        self._send("STATUS=" + " ".join(printable.split()), wait=False)
 
     def close(self) -> None:
         """Give the connection back; what is said after it is lost."""
         if self._notifier is not None and self._notifier.socket:  # none where nobody listened
             self._notifier.socket.close()
 
-    def _send(self, assignment: str) -> None:
-        if self._notifier is not None:
+    def _send(self, assignment: str, *, wait: bool = True) -> None:
+        if self._notifier is not None and self._notifier.socket:
+            self._notifier.socket.setblocking(wait)
             self._notifier.notify(assignment)
 
 

@@ -86,6 +86,16 @@ class Daemon:
         """Say in one line what the service does now."""
         self._manager.status(line)
 
+    async def report(self, says: Callable[[], str]) -> None:
+        """Say again and again what the service does now, where that has changed; for ever."""
+        said = ""
+        while True:
+            line = says()
+            if line != said:
+                said = line
+                self.status(line)
+            await self.pause()
+
     async def idle(self) -> None:
         """Be there and do nothing else, for ever."""
         self.started()

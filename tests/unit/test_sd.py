@@ -113,3 +113,14 @@ def test_a_service_manager_that_is_gone_does_no_harm(heard: Heard, monkeypatch: 
 def test_the_watchdog_is_fed_twice_a_period(usec: str | None, pid: str | None, expected_sec: float | None) -> None:
     """Only where systemd waits for one, and for this very process."""
     assert watchdog_period_sec(usec, pid, 7) == expected_sec
+
+
+def test_a_status_is_not_waited_for(manager: Manager, heard: Heard) -> None:
+    """A manager that takes nothing holds up no service; once it reads, it hears what is said from then on."""
+    for number in range(5000):
+        manager.status(f"{number}")
+    kept = heard()
+    assert kept[0] == b"STATUS=0"
+    assert len(kept) < 5000
+    manager.ready()
+    assert heard() == [b"READY=1"]

@@ -55,9 +55,9 @@ class Aggregator:
         await self._begin()
         self._daemon.started()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._daemon.report(self._says))
             while True:
                 self._daemon.progress.mark()
-                self._daemon.status(self._says())
                 now = self._clock.monotonic()
                 for name in self._timetable.begin(now) if now >= self._closed_until else ():
                     group.create_task(self._turn(self._feeds[name]))

@@ -48,9 +48,9 @@ class Worker:
     async def run(self) -> None:
         """Take and work for ever."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._daemon.report(self._says))
             while True:
                 self._daemon.progress.mark()
-                self._daemon.status(self._says())
                 # Half a hand at least: fewer reads, and larger ones.
                 await self._marking(self._hand.wait_free((self._hand.limit + 1) // 2))
                 taken = await self._marking(self._take(self._hand.free))
