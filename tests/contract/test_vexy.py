@@ -11,7 +11,7 @@ def test_every_item_has_an_insight_with_its_tickers_and_sentiment(swarm: Swarm) 
     swarm.seed(vexy())
     put(swarm.market, [item("Apple shares surge to a record after $MSFT news"), item("Nothing much")])
     swarm.start("vexy_ai").ready()
-    first, second = worked_through(swarm.market, 2)
+    first, second = sorted(worked_through(swarm.market, 2), key=lambda one: str(one["title"]))
     assert first["item_id"] == "Apple shares surge to a record after $MSFT news#0"
     assert first["tickers"] == ["AAPL", "MSFT"]
     assert 0 < first["sentiment"] <= 1

@@ -43,20 +43,22 @@ class Worker:
         self._hand = hand
         self._store = store
         self._recovery = recovery
+        self._taken: asyncio.Queue[Delivery] = asyncio.Queue()
         self._backoff = Backoff(random.random, cap_sec=RETRY_CAP_SEC)
 
     async def run(self) -> None:
         """Take and work for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._daemon.report(self._says))
+            for _ in range(self._bench.places):
+                group.create_task(self._lane())
             while True:
-                self._daemon.progress.mark()
                 # Half a hand at least: fewer reads, and larger ones.
                 await self._marking(self._hand.wait_free((self._hand.limit + 1) // 2))
                 taken = await self._marking(self._take(self._hand.free))
                 self._hand.take(delivery.id for delivery in taken)
                 for delivery in taken:
-                    group.create_task(self._try(delivery))
+                    self._taken.put_nowait(delivery)
 
     async def _take(self, count: int) -> list[Delivery]:
         try:
@@ -71,19 +73,26 @@ class Worker:
         self._backoff.reset()
         return taken
 
-    async def _try(self, delivery: Delivery) -> None:
-        outcome = await self._bench.attempt(delivery.raw)
-        if isinstance(outcome, Failure):
-            await self._recovery.failed(delivery, outcome)
-        else:
-            self._store.put(delivery.id, outcome)
+    async def _lane(self) -> None:
+        """Work through what was taken, one after another, for ever."""
+        while True:
+            delivery = await self._taken.get()
+            outcome = await self._bench.attempt(delivery.raw)
+            if isinstance(outcome, Failure):
+                await self._recovery.failed(delivery, outcome)
+            else:
+                self._store.put(delivery.id, outcome)
 
     async def _marking(self, awaitable: Awaitable[_T]) -> _T:
-        """Wait for what may take its time, and mark progress meanwhile: the heartbeat waits for no item."""
+        """Wait for what may take its time, and mark progress meanwhile: the heartbeat waits for no item.
+
+        It does stop where handlers wedge that do not end when they are told to.
+        """
         task = asyncio.ensure_future(awaitable)
         try:
             while not task.done():
-                self._daemon.progress.mark()
+                if not self._bench.wedged():
+                    self._daemon.progress.mark()
                 await asyncio.wait({task}, timeout=self._daemon.pace_sec)
         finally:
             task.cancel()
