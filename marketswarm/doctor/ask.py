@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from marketswarm import names, overview, ports, proving, seed, units
+from marketswarm import feedview, names, overview, ports, proving, queueing, seed, units
 from marketswarm import settings as environment
 from marketswarm.bus import Lease
 from marketswarm.doctor import truths
 from marketswarm.doctor.buses import BusFound
 from marketswarm.doctor.hosts import Shown, wanted_units
+from marketswarm.doctor.reading import ReadingFound
 from marketswarm.doctor.swarm import Listeners
 from marketswarm.doctor.telling import TellingFound
 from marketswarm.doctor.truths import Document
@@ -44,6 +45,7 @@ class SwarmFound:
     overview: Overview | MarketSwarmError
     last_alert: list[tuple[str, bytes]] | MarketSwarmError
     telling: TellingFound | MarketSwarmError
+    reading: ReadingFound
 
 
 def ask_environment() -> tuple[Settings, BadEnvironmentError | None]:
@@ -104,16 +106,17 @@ async def ask_swarm(
         name: {at.channel for at in beating} | ({alerts.key} if name == alerts.bus else set())
         for name, beating in by_bus.items()
     }
-    listeners, leases, seen, last_alert, telling = await asyncio.gather(
+    listeners, leases, seen, last_alert, telling, reading = await asyncio.gather(
         asyncio.gather(*(_answer(bus.listeners(channels[name])) for name, bus in buses.items())),
         asyncio.gather(*(_answer(bus.leases(at.service for at in by_bus[name])) for name, bus in buses.items())),
         _answer(overview.look(settings)),
         _answer(_last_alert(buses)),
         _answer(_telling(buses)),
+        _reading(settings),
     )
     told = [found for found in leases if not isinstance(found, MarketSwarmError)]
     held = {service: lease for found in told for service, lease in found.items()}
-    return SwarmFound(dict(zip(buses, listeners, strict=True)), held, seen, last_alert, telling)
+    return SwarmFound(dict(zip(buses, listeners, strict=True)), held, seen, last_alert, telling, reading)
 
 
 async def _timed_ping(bus: InspectedBus) -> float:
@@ -138,6 +141,10 @@ async def _telling(buses: Mapping[str, InspectedBus]) -> TellingFound:
     holder, dead = await bus.ask([("GET", names.NOTIFY_LEASE), ("XLEN", names.DEAD_LETTERS)])
     known = {name: state for name, state in states.items() if state and len(name.split()) > 1}
     return TellingFound(known, (holder or b"").decode(errors="replace"), dead)
+
+
+async def _reading(settings: Settings) -> ReadingFound:
+    return ReadingFound(*await asyncio.gather(_answer(feedview.look(settings)), _answer(queueing.look(settings))))
 
 
 async def ask_targets(settings: Settings) -> list[Answer] | MarketSwarmError:

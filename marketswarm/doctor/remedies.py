@@ -163,6 +163,18 @@ class Remedies:
         """Against alerts that a target has refused."""
         return "marketswarm alerts --undelivered; once its reason is gone: marketswarm alerts --undelivered --resend"
 
+    def see_feeds(self) -> str:
+        """Against feeds that are broken."""
+        return "marketswarm feeds"
+
+    def see_queue(self) -> str:
+        """Against a queue on which too much waits."""
+        return "marketswarm queue"
+
+    def see_dead_items(self) -> str:
+        """Against items that no worker could work through."""
+        return "marketswarm queue --dead; once their reasons are gone: marketswarm queue --resend"
+
     def set_target(self) -> str:
         """Against a target that does not take a test."""
         if self.managed:

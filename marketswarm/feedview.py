@@ -1,0 +1,202 @@
+"""`marketswarm feeds`: how each feed of the truth is doing, by what rss_agg has left on the bus of its queue."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from marketswarm import names
+from marketswarm.bus import connect
+from marketswarm.feedbook import FeedBook
+from marketswarm.feeds.state import FeedState
+from marketswarm.inuse import truth_in_use
+from marketswarm.settings import Settings
+from marketswarm.term import Paint
+from marketswarm.text import printable
+from marketswarm.truth import Feed
+
+CLIENT_NAME: Final = "marketswarm:feeds"
+OVERDUE_SEC: Final = names.DEFAULT_SCHEDULE_SEC
+"""So long after its time a feed counts as left alone: feeds of one host wait for each other, and that is no fault."""
+NONE: Final = "the truth names no feeds: add them under services.rss_agg.feeds, then run marketswarm-seed"
+_LONGEST_SEC: Final = 10**12
+_WHY: Final = 300
+"""So many characters of an error; it may come from anyone who can write to the bus."""
+
+
+class Word(StrEnum):
+    """What a person wants to know of a feed."""
+
+    OK = "ok"
+    ODD = "odd"
+    """Its entries come through, and something about its document is not as it should be."""
+    WAITING = "waiting"
+    """It has not been fetched yet."""
+    BROKEN = "BROKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One feed: its name and address in truth, and how it was at its last fetch."""
+
+    name: str
+    url: str
+    state: FeedState
+    overdue: bool = False
+    """Its next fetch should have been long ago."""
+
+    @property
+    def word(self) -> Word:
+        """Put how it is in a word."""
+        if self.state.broken:
+            return Word.BROKEN
+        if not self.state.fetched:
+            return Word.WAITING
+        return Word.ODD if self.state.error else Word.OK
+
+
+@dataclass(frozen=True, slots=True)
+class FeedsView:
+    """The feeds at one moment, in truth's order."""
+
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well, 1 a feed is broken or left alone."""
+        return int(bool(self.named(Word.BROKEN) or self.notes))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of all of them."""
+        late = sum(row.overdue for row in self.rows)
+        why = "does rss_agg run, and has its queue room? see marketswarm status and marketswarm queue"
+        return (f"{_feeds(late)} overdue: {why}",) if late else ()
+
+    def named(self, word: Word) -> list[str]:
+        """Name the feeds that are so."""
+        return [row.name for row in self.rows if row.word is word]
+
+
+async def look(settings: Settings) -> FeedsView:
+    """Ask the bus of the queue.
+
+    Raises BusUnreachableError where it does not answer, or no bus has the truth; BusRefusedError; BadTruthError where
+    what they have cannot be used.
+    """
+    truth = await truth_in_use(settings, client_name=CLIENT_NAME)
+    section, queue = truth.section(names.RSS_AGG), truth.items_to()
+    if not section.feeds:
+        return FeedsView()
+    where = settings.address(queue.bus, truth.bus_urls())
+    (bus,) = connect({queue.bus: where}, client_name=CLIENT_NAME).values()
+    try:
+        book = FeedBook(bus, queue.key, section.stream.maxlen)
+        states = await book.states({feed.name: feed.url for feed in section.feeds})
+    finally:
+        await bus.close()
+    return view_of(section.feeds, states, time.time())
+
+
+def view_of(feeds: Iterable[Feed], states: Mapping[str, FeedState], now: float) -> FeedsView:
+    """Put together what truth and the bus say of feeds. ``now`` in seconds since the epoch."""
+    return FeedsView(
+        tuple(
+            Row(feed.name, feed.url, state, overdue=0 < state.next_at < now - OVERDUE_SEC)
+            for feed in feeds
+            for state in [states[feed.name]]
+        )
+    )
+
+
+_STYLES: Final = {Word.OK: "green", Word.BROKEN: "bold red"}
+_COLUMNS: Final = ("feed", "state", "fetched", "http", "entries", "items", "next", "why")
+_STATE: Final = _COLUMNS.index("state")
+
+
+def render(view: FeedsView, paint: Paint, now: float) -> str:
+    """Lay the feeds out for people, a line a feed, and a sum. ``now`` in seconds since the epoch."""
+    if not view.rows:
+        return NONE
+    table = [_cells(row, now) for row in view.rows]
+    widths = [max(map(len, column)) for column in zip(_COLUMNS, *table, strict=True)]
+    lines = [paint(_line(_COLUMNS, widths).rstrip(), "dim")]
+    for row, cells in zip(view.rows, table, strict=True):
+        before, state, after = cells[:_STATE], cells[_STATE], cells[_STATE + 1 :]
+        padding = " " * (widths[_STATE] - len(state))
+        painted = paint(state, _STYLES.get(row.word, "yellow")) + padding
+        lines.append(f"{_line(before, widths)}  {painted}  {_line(after, widths[_STATE + 1 :])}".rstrip())
+    notes = [paint(f"! {note}", "yellow") for note in view.notes]
+    return "\n".join([*lines, "", _sum(view), *notes])
+
+
+def _cells(row: Row, now: float) -> tuple[str, ...]:
+    state = row.state
+    return (
+        row.name,
+        str(row.word),
+        _ago(state.fetched, now),
+        str(state.status or "-"),
+        str(state.entries),
+        str(state.items),
+        _next(row, now),
+        _why(row, now),
+    )
+
+
+def _next(row: Row, now: float) -> str:
+    if not row.state.next_at:
+        return "-"
+    left_sec = row.state.next_at - now
+    if row.overdue:
+        return f"{_span(-left_sec)} overdue"
+    return f"in {_span(left_sec)}" if left_sec > 0 else "now"
+
+
+def _why(row: Row, now: float) -> str:
+    state = row.state
+    words = [printable(state.error)[:_WHY]] if state.error else []
+    if state.broken:
+        often = f"{state.failures} times in a row, " if state.failures > 1 else ""
+        words.append(f"{often}last well {_ago(state.succeeded, now)}" if state.succeeded else f"{often}never well")
+    if state.moved_to:
+        words.append(f"moved to {printable(state.moved_to)}, put that into the truth")
+    return "; ".join(words)
+
+
+def _sum(view: FeedsView) -> str:
+    counts = Counter(row.word for row in view.rows)
+    told = ", ".join(f"{counts[word]} {word}" for word in Word if counts[word])
+    return f"{_feeds(len(view.rows))}: {told}; {sum(row.state.items for row in view.rows)} items in all"
+
+
+def _feeds(count: int) -> str:
+    return f"{count} feed" if count == 1 else f"{count} feeds"
+
+
+def _ago(at: float, now: float) -> str:
+    return f"{_span(now - at)} ago" if at else "-"
+
+
+def _span(seconds: float) -> str:
+    """Write a span in its largest unit, the rest cut off: ``45s``, ``12m``, ``2h``, ``3d``."""
+    left = round(min(max(0.0, seconds), _LONGEST_SEC))
+    units = (("d", 86_400), ("h", 3600), ("m", 60))
+    return next((f"{left // size}{unit}" for unit, size in units if left >= size), f"{left}s")
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False))
+
+
+def as_json(view: FeedsView) -> dict[str, Any]:
+    """Shape for programs: ``{exit_code, feeds: [{feed, state, …}], notes}``; times in seconds since the epoch."""
+    return {"exit_code": view.exit_code, "feeds": [_row_json(row) for row in view.rows], "notes": list(view.notes)}
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    kept = ("fetched", "succeeded", "status", "entries", "items", "newest", "next_at", "failures", "error", "moved_to")
+    named = {"feed": row.name, "url": row.url, "state": row.word.lower(), "overdue": row.overdue}
+    return named | {name: getattr(row.state, name) for name in kept}
