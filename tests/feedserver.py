@@ -279,6 +279,8 @@ class FeedServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
+        for _ in range(5):  # whoever was just accepted has to have begun, or nothing would end it
+            await asyncio.sleep(0)
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)

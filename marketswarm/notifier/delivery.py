@@ -4,17 +4,13 @@ import asyncio
 import contextlib
 import functools
 import importlib.metadata
-import site
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-import marketswarm
-from marketswarm import errors
+from marketswarm import errors, isolated
 from marketswarm.notices.channels import Channel
 from marketswarm.notices.message import Message, Outcome, Result
 from marketswarm.notifier import job as jobs
@@ -91,18 +87,9 @@ def _for_child(environ: Mapping[str, str]) -> dict[str, str]:
     return {"LANG": "C.UTF-8", **passed, **trust}
 
 
-@functools.cache
 def _command() -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the child's command line, and the variables with which it runs the same code as its parent.
-
-    Isolated, Python imports nothing from a working directory, a home or PYTHONPATH, and so finds an installed package
-    only; a checkout has to be named.
-    """
-    module = ("-m", "marketswarm.notifier")
-    home = Path(marketswarm.__file__).resolve().parents[1]
-    if home in {Path(place).resolve() for place in site.getsitepackages()}:
-        return (sys.executable, "-I", *module), {}
-    return (sys.executable, "-P", "-s", *module), {"PYTHONPATH": str(home)}
+    """Return the child's command line, and the variables that it needs."""
+    return isolated.command("marketswarm.notifier")
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from marketswarm.local.retime import retime
 
 
 def test_every_service_beats_twice_a_second_and_is_missed_after_two() -> None:
-    """Intervals and healer's threshold are set, a timeout of a service's own goes, feeds go, the rest stays as it is."""
+    """Intervals and healer's threshold are set, a service's own timeout goes, feeds go, the rest stays as it is."""
     raw = json.dumps(
         {
             "version": 3,
