@@ -7,6 +7,7 @@ handler ``lexicon`` stand in for it: an item with a poorer insight is worth more
 import asyncio
 import json
 import logging
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -31,6 +32,9 @@ _NAME: Final = "openai"
 _TRIES: Final = 3
 _RETRY_BASE_SEC: Final = 0.5
 _RETRY_CAP_SEC: Final = 4.0
+_PATIENCE: Final = 3
+"""After so many failures in a row the model is left alone for a while: each would cost an item its whole timeout."""
+_REST_SEC: Final = 30.0
 _MAX_TITLE: Final = 500
 _MAX_SUMMARY: Final = 4000
 _MAX_SAID: Final = 400
@@ -57,6 +61,10 @@ class Post(Protocol):
 
 class BadAnswerError(Exception):
     """A model's answer that is not what it was asked for; the text says why."""
+
+
+class _RestingError(Exception):
+    """The model is not asked for now."""
 
 
 class _Found(msgspec.Struct):
@@ -91,6 +99,11 @@ async def handler(context: Context) -> AsyncIterator[Handle]:
             f"the handler {_NAME} asks a model, and none is set up: set {names.ENV_OPENAI_BASE_URL} (such as"
             f" http://127.0.0.1:11434/v1) and {names.ENV_OPENAI_MODEL}, or choose the handler {names.DEFAULT_HANDLER}"
         )
+    if chat.timeout_sec >= context.timeout_sec:
+        raise BadEnvironmentError(
+            f"{names.ENV_OPENAI_TIMEOUT_SEC}: must be < {context.timeout_sec:g}, the timeout_sec of {names.VEXY_AI}'s"
+            f" work in truth, is {chat.timeout_sec:g}"
+        )
     async with Poster(version.agent()) as poster:
         yield Asker(chat, context.memory, poster.post_json).handle
 
@@ -104,21 +117,27 @@ class Asker:
     post: Post
     wait: Callable[[float], Awaitable[object]] = asyncio.sleep
     now: Callable[[], float] = time.monotonic
-    _failing: bool = field(default=False, init=False)
+    _failures: int = field(default=0, init=False)
+    """How many questions in a row have failed."""
+    _rest_until: float = field(default=-math.inf, init=False)
+    """Until when the model is not asked."""
 
     async def handle(self, item: Item) -> Mapping[str, object]:
         """Work through an item. Raises what a Bus raises, before the model is asked."""
         told = await lexicon.tell(item, self.memory)
         try:
             found = read(await self._ask(item))
-        except (PostError, BadAnswerError) as error:
-            self._failed(str(error))
+        except (PostError, BadAnswerError, _RestingError) as error:
+            if not isinstance(error, _RestingError):
+                self._failed(str(error))
             return {**lexicon.judge(item), **told, "handler": names.DEFAULT_HANDLER, "fallback": str(error)}
         self._worked()
         return {**found, **told, "handler": _NAME}
 
     async def _ask(self, item: Item) -> object:
         """Post the question, again where that may help: all tries together have the time of one."""
+        if self.now() < self._rest_until:
+            raise _RestingError("it has failed too often, and is left alone for a while")
         deadline = self.now() + self.chat.timeout_sec
         backoff = Backoff(random.random, _RETRY_BASE_SEC, _RETRY_CAP_SEC)
         payload = question(self.chat.model, item)
@@ -136,14 +155,16 @@ class Asker:
             await self.wait(pause_sec)
 
     def _failed(self, reason: str) -> None:
-        if not self._failing:
-            self._failing = True
+        self._failures += 1
+        if self._failures == 1:
             _log.warning("the model %s fails (%s); word lists stand in until it answers", self.chat.model, reason)
+        if self._failures >= _PATIENCE:
+            self._rest_until = self.now() + _REST_SEC
 
     def _worked(self) -> None:
-        if self._failing:
-            self._failing = False
+        if self._failures:
             _log.info("the model %s answers again", self.chat.model)
+        self._failures = 0
 
 
 def question(model: str, item: Item) -> dict[str, object]:

@@ -39,6 +39,8 @@ class Context:
 
     settings: Settings
     memory: Memory
+    timeout_sec: float = 60.0
+    """How long the handler may take over an item."""
 
 
 Handler = Callable[[Context], AbstractAsyncContextManager[Handle]]

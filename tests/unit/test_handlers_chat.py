@@ -240,11 +240,27 @@ def test_a_failure_is_logged_once_and_its_end(caplog: pytest.LogCaptureFixture) 
     world = World(REFUSED, completion("no"), REFUSED, completion(GOOD), completion(GOOD), REFUSED)
     for _ in range(6):
         world.handle()
+        world.now += 30.0
     assert [(record.levelname, record.message) for record in caplog.records if record.name == chat.__name__] == [
         ("WARNING", "the model small fails (HTTP 401: refused); word lists stand in until it answers"),
         ("INFO", "the model small answers again"),
         ("WARNING", "the model small fails (HTTP 401: refused); word lists stand in until it answers"),
     ]
+
+
+def test_a_model_that_fails_again_and_again_is_left_alone_for_a_while() -> None:
+    """Each try would cost an item its whole timeout."""
+    world = World(REFUSED, REFUSED, REFUSED, completion(GOOD))
+    fallbacks = [world.handle().get("fallback") for _ in range(5)]
+    assert fallbacks == ["HTTP 401: refused"] * 3 + ["it has failed too often, and is left alone for a while"] * 2
+    world.now += 30.0
+    assert world.handle()["handler"] == "openai"
+
+
+def test_it_has_to_give_up_before_its_item_does() -> None:
+    """Or no word lists could stand in."""
+    with pytest.raises(BadEnvironmentError, match=r"OPENAI_TIMEOUT_SEC: must be < 60, .* is 60"):
+        opened(Settings(chat=Chat("http://127.0.0.1:1/v1", "small", timeout_sec=60.0)))
 
 
 def opened(settings: Settings) -> dict[str, object]:

@@ -101,7 +101,7 @@ BEFORE: dict[str, Any] = {"healer": WATCHED, "sentinel": {}, "mesh": {}, "rss_ag
         ({"mesh": {"heartbeat": {"flap": {"changes": 4, "within_sec": 600}}}}, {"mesh", "healer"}),
         ({"mesh": {"heartbeat": {"alert_on": ["service_restarted"]}}}, {"mesh", "healer"}),
         ({"healer": WATCHED | {"heartbeat": {"recover_beats": 2}}}, {"healer", "sentinel"}),
-        ({"mesh": {"feeds": ["x"]}}, {"mesh"}),
+        ({"mesh": {"colours": ["x"]}}, {"mesh"}),
         ({"rss_agg": {"heartbeat": {"channel": "r"}}}, {"rss_agg"}),
         ({"sentinel": {"dependencies": ["healer"]}}, {"sentinel"}),
         ({"healer": {"access_points": {"subscribe_to": ["mesh:heartbeat", "new:heartbeat"]}}}, {"healer"}),

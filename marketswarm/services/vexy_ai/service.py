@@ -33,7 +33,8 @@ async def work(daemon: Daemon) -> None:
     patience_sec = settings.block_ms / 1000 + PATIENCE_SEC
     name = client_name(daemon.name)
     reader = Bus(bus.name, bus.address, client_name=name, loud=False, timeout_sec=patience_sec)
-    async with open_handler(section.work.handler, Context(daemon.settings, BusMemory(bus))) as handle:
+    context = Context(daemon.settings, BusMemory(bus), section.work.timeout_sec)
+    async with open_handler(section.work.handler, context) as handle:
         bench = Bench(handle, section.work, daemon.clock, consumer)
         hand = Hand(section.work.batch)
         store = Store(backlog, hand, results.key, section.stream.maxlen)
