@@ -129,7 +129,7 @@ VARIABLES: Final = (
         (names.ENV_USER_AGENT,),
         names.RSS_AGG,
         "what it calls itself; some publishers want an address in it",
-        "`marketswarm/VERSION`",
+        "marketswarm and its version",
     ),
     Variable(
         (names.ENV_RSS_STREAM, names.ENV_RSS_GROUP),
