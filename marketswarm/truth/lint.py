@@ -15,6 +15,8 @@ from marketswarm.truth.models import Truth, implied_service
 from marketswarm.truth.wording import line, number, quoted, shown
 
 _NOTIFY: Loc = ("services", names.HEALER, "notify")
+_FEEDS: Loc = ("services", names.RSS_AGG, "feeds")
+_POLITE_SEC: Final = 60.0
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
 _READ_BY: Final = {
     "threshold": (names.HEALER,),
@@ -42,6 +44,8 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_long_names(truth),
         *_early_steps(truth),
         *_unknown_maintenance(truth),
+        *_hasty_feeds(truth),
+        *_repeated_urls(truth),
     )
 
 
@@ -167,3 +171,21 @@ def _unknown_maintenance(truth: Truth) -> Iterator[str]:
             loc = (*_NOTIFY, "maintenance", place, "services", index)
             if subject not in known:
                 yield line(loc, f'should be a service of this document, a bus or "*"{shown(loc, subject)}')
+
+
+def _hasty_feeds(truth: Truth) -> Iterator[str]:
+    for index, feed in enumerate(truth.section(names.RSS_AGG).feeds):
+        if feed.interval_sec is not None and feed.interval_sec < _POLITE_SEC and not feed.allow_private:
+            yield line(
+                (*_FEEDS, index, "interval_sec"),
+                f"should be >= {number(_POLITE_SEC)}, or its publisher may bar you, is {number(feed.interval_sec)}",
+            )
+
+
+def _repeated_urls(truth: Truth) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for index, feed in enumerate(truth.section(names.RSS_AGG).feeds):
+        if first.setdefault(feed.url, index) != index:
+            yield line(
+                (*_FEEDS, index, "url"), f"is that of feeds[{first[feed.url]}] too: each of its entries comes twice"
+            )

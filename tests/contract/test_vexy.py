@@ -99,6 +99,14 @@ def test_a_stop_takes_no_time_and_leaves_nothing_half_done(swarm: Swarm) -> None
     assert pending(swarm.market) == 1
 
 
+def test_two_workers_of_one_name_are_told(swarm: Swarm) -> None:
+    """They would take up each other's items whenever one of them starts."""
+    swarm.seed(vexy())
+    one = swarm.start("vexy_ai", RSS_CONSUMER="same").ready()
+    swarm.start("vexy_ai", RSS_CONSUMER="same").ready()
+    one.logs("another worker of the group vexy_ai is called same too: set RSS_CONSUMER of one of them")
+
+
 def test_two_workers_share_the_queue(swarm: Swarm) -> None:
     """Each item is one's, and both have some."""
     swarm.seed(vexy(handler="scripted", batch=4))
