@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import functools
-import importlib.metadata
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from marketswarm import errors, isolated
+from marketswarm import errors, isolated, version
 from marketswarm.notices.channels import Channel
 from marketswarm.notices.message import Message, Outcome, Result
 from marketswarm.notifier import job as jobs
@@ -26,7 +24,7 @@ async def deliver(channel: Channel, message: Message, environ: Mapping[str, str]
     Whatever goes wrong out there is an Outcome. Cancelled, it ends the child and raises CancelledError.
     """
     try:
-        job = jobs.encode(jobs.Job(channel, message, _agent()))
+        job = jobs.encode(jobs.Job(channel, message, version.agent()))
     except UnicodeEncodeError:  # a variable with bytes that are no UTF-8
         return Outcome(Result.PERMANENT, "an address or a password is not written in UTF-8")
     try:
@@ -90,12 +88,3 @@ def _for_child(environ: Mapping[str, str]) -> dict[str, str]:
 def _command() -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the child's command line, and the variables that it needs."""
     return isolated.command("marketswarm.notifier")
-
-
-@functools.cache
-def _agent() -> str:
-    """Name us and our version, for User-Agent."""
-    try:
-        return f"marketswarm/{importlib.metadata.version('marketswarm')}"
-    except importlib.metadata.PackageNotFoundError:  # a checkout that is nowhere installed
-        return "marketswarm"

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 
+from marketswarm import isolated
 from marketswarm.services.rss_agg.parsing import child
 
 
@@ -12,7 +13,7 @@ def main() -> None:
     # What a library prints is no document.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
-        child.step_back()
+        isolated.step_back(child.MAX_MEMORY_BYTES)
         with contextlib.suppress(BrokenPipeError):
             child.serve(sys.stdin.buffer, answers)
     os._exit(0)

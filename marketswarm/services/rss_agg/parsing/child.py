@@ -1,11 +1,7 @@
 """The child's side: jobs from stdin, one after another until it ends, and documents on stdout."""
 
-import contextlib
 import faulthandler
-import os
-import resource
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from marketswarm.feeds.item import Document
@@ -14,8 +10,6 @@ from marketswarm.services.rss_agg.parsing.reading import read
 
 MAX_MEMORY_BYTES: Final = 512 << 20
 """Many times what the largest feeds take."""
-_NICENESS: Final = 5
-_FIRST_TO_GO: Final = "500"
 _GRACE_SEC: Final = 1.0
 """The parent is the first to look at the clock: it knows what to say."""
 
@@ -29,19 +23,6 @@ def serve(jobs_in: BinaryIO, documents_out: BinaryIO) -> None:
         documents_out.write(jobs.prefix(answer) + answer)
         documents_out.flush()
         faulthandler.cancel_dump_traceback_later()
-
-
-def step_back() -> None:
-    """Let the watchers of this host go first, and take no more memory than a parser needs.
-
-    A hardened unit may forbid some of it, which is no reason not to read.
-    """
-    with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
 
 
 def _work(jobs_in: BinaryIO, length: int) -> Document:
