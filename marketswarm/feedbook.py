@@ -12,7 +12,7 @@ from marketswarm.feeds.state import FeedState, decode_state, encode_state
 from marketswarm.line import Command
 
 KEPT_SEC: Final = 30 * 86_400
-"""How long an entry is known after it was last in its feed."""
+"""How long an entry is known after it was last in its feed, as far as that has been read since."""
 ABANDONED_SEC: Final = 180 * 86_400
 """How long the entries of a feed are known after its last fetch."""
 _CHUNK: Final = 100
@@ -69,8 +69,10 @@ class FeedBook:
         return decode_state(raw, url)
 
     async def keep(self, feed: str, state: FeedState) -> None:
-        """Store how a feed is doing."""
-        await self._bus.set_fields(names.FEEDS, {feed: encode_state(state)})
+        """Store how a feed is doing that has nothing new; its entries stay known for as long as it is fetched."""
+        marks = (names.seen_key(feed), names.seen_times_key(feed))
+        expiries = [("EXPIRE", key, ABANDONED_SEC) for key in marks]
+        await self._bus.ask([("HSET", names.FEEDS, feed, encode_state(state)), *expiries])
 
     async def forget_but(self, feeds: Iterable[str]) -> None:
         """Drop how feeds were doing that are in truth no more; their entries stay known for a while."""

@@ -9,6 +9,8 @@ from marketswarm.feeds import politeness
 from marketswarm.feeds.item import Document
 from marketswarm.feeds.state import FeedState
 
+REREAD_SEC: Final = 86_400.0
+"""A document is read so often at least, that its entries stay known (see FeedBook)."""
 _NOWHERE: Final = (404, 410)
 _NOT_THERE: Final = "no such host"
 
@@ -24,9 +26,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What of an answer counts for the next fetch. ``wishes_sec``: for how long it wants not to be asked."""
+    """What of an answer counts for the next fetch. ``wishes_sec``: for how long it wants not to be asked.
+
+    ``body`` is a hash of its document; "" where it has none.
+    """
 
     status: int
+    body: str = ""
     etag: str = ""
     last_modified: str = ""
     moved_to: str = ""
@@ -49,9 +55,15 @@ def failed(state: FeedState, asked: Asked, error: str, *, status: int = 0, retry
     )
 
 
+def is_known(state: FeedState, asked: Asked, answer: Answer) -> bool:
+    """Whether the document is the one that was read last, and need not be read again for now."""
+    return answer.body == state.body != "" and 0 <= asked.at - state.read < REREAD_SEC
+
+
 def unchanged(state: FeedState, asked: Asked, answer: Answer) -> FeedState:
-    """Take in that the document is the one that is known (304)."""
-    return _well(state, asked, answer, answer.wishes_sec)
+    """Take in that the document is the one that is known: it was not sent again (304), or it is the same."""
+    after = _well(state, asked, answer, answer.wishes_sec)
+    return replace(after, etag=answer.etag, last_modified=answer.last_modified) if answer.body else after
 
 
 def read(state: FeedState, asked: Asked, answer: Answer, document: Document, news: int) -> FeedState:
@@ -61,6 +73,8 @@ def read(state: FeedState, asked: Asked, answer: Answer, document: Document, new
         after,
         etag=answer.etag,
         last_modified=answer.last_modified,
+        body=answer.body,
+        read=asked.at,
         entries=len(document.entries) + document.left_out,
         items=state.items + news,
         newest=asked.at if news else state.newest,

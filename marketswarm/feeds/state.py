@@ -12,6 +12,10 @@ class FeedState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Where that address has moved for good."""
     etag: str = ""
     last_modified: str = ""
+    body: str = ""
+    """A hash of its last document: many servers send the same one again and again, validators or not."""
+    read: float = 0.0
+    """When a document was last read for its entries."""
     fetched: float = 0.0
     """When it was asked last."""
     succeeded: float = 0.0

@@ -75,6 +75,21 @@ def test_what_has_not_changed_is_asked_for_and_not_sent_again(swarm: Swarm) -> N
     assert sorted(titles(swarm)) == ["one", "three", "two"]
 
 
+def test_a_document_that_comes_again_is_not_read_again(swarm: Swarm) -> None:
+    """Where a server knows no validators."""
+    with FeedServer() as server:
+        server.put("/a.xml", document("one"), etag=False, last_modified=False)
+        swarm.seed(reading(feed(server, "/a.xml")))
+        swarm.start("rss_agg").ready()
+        eventually(lambda: len(server.asked("/a.xml")) > 2, "it is asked again")
+        first = state(swarm, "a")
+        assert first["read"] < first["fetched"]
+        assert first["status"] == 200
+        server.put("/a.xml", document("two", "one"), etag=False, last_modified=False)
+        eventually(lambda: titles(swarm) == ["one", "two"], "the new one comes")
+        assert state(swarm, "a")["read"] > first["read"]
+
+
 def test_an_edited_entry_is_an_update(swarm: Swarm) -> None:
     """The same id again, as its next revision."""
     with FeedServer() as server:

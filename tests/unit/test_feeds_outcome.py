@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from marketswarm.feeds.item import Document, Entry
-from marketswarm.feeds.outcome import Answer, Asked, failed, read, unchanged
+from marketswarm.feeds.outcome import REREAD_SEC, Answer, Asked, failed, is_known, read, unchanged
 from marketswarm.feeds.state import FeedState, decode_state, encode_state
 
 ASKED = Asked(at=1000.0, interval_sec=300.0, chance=0.0)
@@ -41,6 +41,33 @@ def test_a_document_that_has_not_changed_keeps_all_that_is_known() -> None:
     after = unchanged(odd, replace(ASKED, at=1300.0), Answer(status=304))
     assert (after.etag, after.last_modified, after.entries, after.error) == ('"e"', "then", 2, "is odd")
     assert (after.status, after.next_at) == (304, 1600.0)
+
+
+SAME = replace(ANSWER, body="hash")
+
+
+@pytest.mark.parametrize(
+    ("body", "at", "known"),
+    [
+        ("hash", 1300.0, True),
+        ("other", 1300.0, False),
+        ("", 1300.0, False),
+        ("hash", 1000.0 + REREAD_SEC - 1, True),
+        ("hash", 1000.0 + REREAD_SEC, False),
+        ("hash", 999.0, False),
+    ],
+)
+def test_a_document_that_comes_again_is_read_once_a_day(body: str, at: float, *, known: bool) -> None:
+    """Many servers know no validators, and reading takes most of the time; a clock that has jumped back reads."""
+    state = read(NEW, ASKED, SAME, DOCUMENT, 2)
+    assert is_known(state, replace(ASKED, at=at), replace(ANSWER, body=body)) is known
+
+
+def test_a_document_that_comes_again_may_have_other_validators() -> None:
+    """Those of the last answer count."""
+    state = read(NEW, ASKED, SAME, DOCUMENT, 2)
+    assert unchanged(state, ASKED, replace(SAME, etag="new")).etag == "new"
+    assert not is_known(NEW, ASKED, ANSWER)
 
 
 def test_failures_are_counted_until_one_succeeds() -> None:

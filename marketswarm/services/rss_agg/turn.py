@@ -1,5 +1,6 @@
 """One turn of one feed: asked, read, published, and what is known of it afterwards."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -8,7 +9,7 @@ from marketswarm.feedbook import FeedBook
 from marketswarm.feeds import politeness
 from marketswarm.feeds.item import Document, item_of
 from marketswarm.feeds.novelty import fields_of, judge
-from marketswarm.feeds.outcome import Answer, Asked, failed, read, unchanged
+from marketswarm.feeds.outcome import Answer, Asked, failed, is_known, read, unchanged
 from marketswarm.feeds.state import FeedState
 from marketswarm.patience import until_taken
 from marketswarm.truth import Feed
@@ -38,8 +39,9 @@ class Turns:
         except FetchError as error:
             return await self._kept(feed, failed(before, asked, str(error)))
         now = datetime.fromtimestamp(asked.at, UTC)
-        if response.status == NOT_MODIFIED:
-            return await self._kept(feed, unchanged(before, asked, _answer(response, now)))
+        answer = _answer(response, now)
+        if response.status == NOT_MODIFIED or is_known(before, asked, answer):
+            return await self._kept(feed, unchanged(before, asked, answer))
         if response.status != OK:
             retry_sec = politeness.retry_after_sec(response.headers, now)
             error_text = f"answers {response.status}"
@@ -49,7 +51,6 @@ class Turns:
         document = await self._parse(response)
         if document.problem and not document.entries:
             return await self._kept(feed, failed(before, asked, document.problem, status=response.status))
-        answer = _answer(response, now)
         return await until_taken(lambda: self._publish(feed, before, asked, answer, document))
 
     async def _publish(
@@ -77,6 +78,7 @@ class Turns:
 def _answer(response: Response, now: datetime) -> Answer:
     return Answer(
         status=response.status,
+        body=hashlib.blake2b(response.body, digest_size=16).hexdigest() if response.status == OK else "",
         etag=response.headers.get("etag", ""),
         last_modified=response.headers.get("last-modified", ""),
         moved_to=response.moved_to,

@@ -8,7 +8,9 @@ from typing import Final
 
 from marketswarm import names
 from marketswarm.backlog import Backlog
+from marketswarm.clock import Clock
 from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.pacing import until_tick
 
 AGAIN_SEC: Final = 0.5
 _log = logging.getLogger(__name__)
@@ -17,10 +19,11 @@ _log = logging.getLogger(__name__)
 class Membership:
     """Renews the lease: as long as it is there, nobody claims what this worker is slow with."""
 
-    def __init__(self, backlog: Backlog, ttl_sec: float) -> None:
+    def __init__(self, backlog: Backlog, clock: Clock, ttl_sec: float) -> None:
         self.ttl_sec = ttl_sec
         self.renew_sec = ttl_sec / 3
         self._backlog = backlog
+        self._clock = clock
         self._owner = os.urandom(8).hex()
         self._first = True
         self._warned = False
@@ -50,6 +53,6 @@ class Membership:
         while True:
             try:
                 await self.renew()
-                await asyncio.sleep(self.renew_sec)
+                await asyncio.sleep(until_tick(self._clock.monotonic(), self.renew_sec))
             except (BusUnreachableError, BusRefusedError):
                 await asyncio.sleep(min(AGAIN_SEC, self.renew_sec))

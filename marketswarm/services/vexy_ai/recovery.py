@@ -15,7 +15,7 @@ from marketswarm import names
 from marketswarm.backlog import Backlog, Delivery, Pending
 from marketswarm.clock import Clock
 from marketswarm.errors import BusRefusedError, BusUnreachableError
-from marketswarm.pacing import Backoff
+from marketswarm.pacing import Backoff, until_tick
 from marketswarm.patience import until_taken
 from marketswarm.services.vexy_ai.bench import Bench, Failure
 from marketswarm.services.vexy_ai.hand import Hand
@@ -82,17 +82,21 @@ class Recovery:
 
     async def run(self) -> None:
         """Try again what is due, and look for what was left behind, for ever."""
-        look_at = self._clock.monotonic() + self._look_sec
+        look_at = self._next_look()
         while True:
             now = self._clock.monotonic()
             if now >= look_at:
                 await self._look()
-                look_at = self._clock.monotonic() + self._look_sec
+                look_at = self._next_look()
             elif self._due and self._due[0][0] <= now:
                 _, entry, idle_ms = heapq.heappop(self._due)
                 await self._again(entry, idle_ms)
             else:
                 await self._wait(min(look_at, self._due[0][0] if self._due else look_at) - now)
+
+    def _next_look(self) -> float:
+        now = self._clock.monotonic()
+        return now + until_tick(now, self._look_sec)
 
     async def _wait(self, sec: float) -> None:
         self._news.clear()

@@ -29,7 +29,7 @@ async def work(daemon: Daemon) -> None:
     bus = daemon.bus(source.bus)
     consumer = settings.consumer or f"{host.name()}-{daemon.name}"
     backlog = Backlog(bus, settings.stream or source.key, settings.group, consumer)
-    membership = Membership(backlog, daemon.position.timeout_sec)
+    membership = Membership(backlog, daemon.clock, daemon.position.timeout_sec)
     patience_sec = settings.block_ms / 1000 + PATIENCE_SEC
     name = client_name(daemon.name)
     reader = Bus(bus.name, bus.address, client_name=name, loud=False, timeout_sec=patience_sec)

@@ -10,7 +10,7 @@ from marketswarm.backlog import Backlog, Delivery
 from marketswarm.bus import Bus
 from marketswarm.daemon import Daemon
 from marketswarm.errors import BusRefusedError, BusUnreachableError, NoGroupError
-from marketswarm.pacing import Backoff
+from marketswarm.pacing import Backoff, until_tick
 from marketswarm.patience import until_taken
 from marketswarm.services.vexy_ai.bench import Bench, Failure
 from marketswarm.services.vexy_ai.hand import Hand
@@ -93,7 +93,8 @@ class Worker:
             while not task.done():
                 if not self._bench.wedged():
                     self._daemon.progress.mark()
-                await asyncio.wait({task}, timeout=self._daemon.pace_sec)
+                clock, pace_sec = self._daemon.clock, self._daemon.pace_sec
+                await asyncio.wait({task}, timeout=until_tick(clock.monotonic(), pace_sec))
         finally:
             task.cancel()
         return task.result()
