@@ -5,6 +5,8 @@
   overshoot  from a dead service's true deadline to its miss on the wire, 100 to 1,000,000 services (some 4 min)
   storm      10,000 services die at once (some 1 min)
   memory     healer's memory and subscribing time for each of 1,000 to 1,000,000 services (some 1 min)
+  feeds      from documents' bytes to the queue: entries a second, CPU and memory; beside feedparser alone (some 5 min)
+  worker     vexy_ai on a full queue: items a second, memory, heartbeats; beside a bare loop with redis-py (some 3 min)
   daemons    start, memory, idle wake-ups and imports of the six daemons, beside a bare interpreter (some 2 min)
 
 Everything runs on this machine's loopback, on redis-servers of its own. Peers take turns within one run, so ratios hold
@@ -23,7 +25,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from benchmarks import daemons, imports, ingest, lab, memory, overshoot, storm
+from benchmarks import daemons, feeds, imports, ingest, lab, memory, overshoot, storm, worker
 from benchmarks.figures import Figure, table
 from benchmarks.plan import Plan, say
 from benchmarks.program import RunError
@@ -35,9 +37,11 @@ ON_A_BUS: dict[str, Suite] = {
     "overshoot": overshoot.measure,
     "storm": storm.measure,
     "memory": memory.measure,
+    "feeds": feeds.measure,
 }
+WORKER = "worker"
 DAEMONS = "daemons"
-ALL = (*ON_A_BUS, DAEMONS)
+ALL = (*ON_A_BUS, WORKER, DAEMONS)
 RESULTS = Path(__file__).with_name("results.json")
 ROUNDS, QUICK_ROUNDS = 3, 1
 
@@ -61,6 +65,8 @@ def main() -> int:
         for name in chosen:
             if name in ON_A_BUS:
                 report.take(name, functools.partial(ON_A_BUS[name], bus, plan))
+    if WORKER in chosen:
+        report.take(WORKER, functools.partial(worker.measure, plan))
     if DAEMONS in chosen:
         with seeded() as swarm:
             report.take(DAEMONS, functools.partial(daemons.measure, swarm, plan))

@@ -54,7 +54,7 @@ def words(service: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def seeded() -> Iterator[Swarm]:
+def seeded(truth: Path = TRUTH) -> Iterator[Swarm]:
     """Serve both buses and seed them."""
     with (
         tempfile.TemporaryDirectory(prefix="swarm-") as name,
@@ -64,7 +64,7 @@ def seeded() -> Iterator[Swarm]:
         environ = {key: value for key, value in os.environ.items() if not key.endswith("REDIS_URL")}
         environ["SYSTEM_REDIS_URL"] = f"redis://127.0.0.1:{system}"
         environ["MARKET_REDIS_URL"] = f"redis://127.0.0.1:{market}"
-        seed = [str(BIN / "marketswarm-seed"), "--truth", str(TRUTH)]
+        seed = [str(BIN / "marketswarm-seed"), "--truth", str(truth)]
         found = subprocess.run(seed, env=environ, capture_output=True, text=True, check=False)
         if found.returncode:
             raise RunError(f"marketswarm-seed: {found.stderr.strip()}")

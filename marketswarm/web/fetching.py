@@ -6,6 +6,7 @@ of one kind.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
@@ -14,7 +15,7 @@ from yarl import URL
 
 from marketswarm.text import printable
 from marketswarm.web import body, heads, places, trouble
-from marketswarm.web.session import open_session, trust
+from marketswarm.web.session import session, trust
 
 OK: Final = 200
 ACCEPT: Final = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
@@ -75,15 +76,16 @@ class Fetcher:
 
     async def __aenter__(self) -> Self:
         trusted = trust()
-        self._guarded = open_session(self._user_agent, trusted, guarded=True)
-        self._private = open_session(self._user_agent, trusted, guarded=False)
+        async with AsyncExitStack() as stack:
+            self._guarded = await stack.enter_async_context(session(self._user_agent, trusted, guarded=True))
+            self._private = await stack.enter_async_context(session(self._user_agent, trusted, guarded=False))
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._guarded.close()
-        await self._private.close()
+        await self._open.aclose()
 
     async def fetch(self, request: Request) -> Response:
         """Ask for a document, and go where it redirects. Raises FetchError, and nothing else."""
@@ -118,7 +120,7 @@ class Fetcher:
         """Ask once. Of anything but a 200 the body is left where it is."""
         if guarded:
             places.must_be_public(url)
-        session = self._guarded if guarded else self._private
-        async with session.get(url, headers=headers, allow_redirects=False) as answer:
+        way = self._guarded if guarded else self._private
+        async with way.get(url, headers=headers, allow_redirects=False) as answer:
             content = await body.read(answer, self._limits.max_bytes) if answer.status == OK else b""
             return Response(answer.status, heads.plain(answer.headers), content, str(url))

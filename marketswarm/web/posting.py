@@ -12,7 +12,7 @@ import msgspec
 
 from marketswarm.text import printable
 from marketswarm.web import body, places, trouble
-from marketswarm.web.session import open_session, trust
+from marketswarm.web.session import session, trust
 from marketswarm.web.unpacking import BadPackingError
 
 _GOOD: Final = 2
@@ -41,13 +41,14 @@ class Poster:
         self._user_agent = user_agent
 
     async def __aenter__(self) -> Self:
-        self._session = open_session(self._user_agent, trust(), guarded=False)
+        self._open = session(self._user_agent, trust(), guarded=False)
+        self._session = await self._open.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        await self._open.__aexit__(kind, error, trace)
 
     async def post_json(
         self,

@@ -56,15 +56,25 @@ def _wanted() -> list[str]:
     """What an installation from a checkout asks of the package index, and what the unit tests ask of it."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = document["project"]
-    own = [*document["build-system"]["requires"], *project["dependencies"], *project["optional-dependencies"]["local"]]
-    return own + wanted_by_tests()
+    extras = project["optional-dependencies"]
+    own = [*document["build-system"]["requires"], *project["dependencies"]]
+    return own + [one for extra in extras_of_tests() for one in extras[extra]] + wanted_by_tests()
 
 
 def wanted_by_tests() -> list[str]:
     """What the tests need beside the package, as tox has it."""
+    return _tests()["deps"].split()
+
+
+def extras_of_tests() -> list[str]:
+    """The extras of the package with which the tests run, as tox has them."""
+    return _tests()["extras"].replace(",", " ").split()
+
+
+def _tests() -> configparser.SectionProxy:
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini", encoding="utf-8")
-    return tox["testenv"]["deps"].split()
+    return tox["testenv"]
 
 
 def _key(*parts: str) -> str:

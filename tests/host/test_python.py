@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from host.conftest import SOURCE, Boot, Figure, copy_checkout
-from host.images import wanted_by_tests
+from host.images import extras_of_tests, wanted_by_tests
 from host.layout import TARGET
 
 VENV = "/srv/venv"
@@ -17,7 +17,8 @@ def test_the_unit_tests_pass_on_it(boot: Boot, figure: Figure) -> None:
     copy_checkout(host.root / SOURCE)
     (wheel,) = Path(host.root / SOURCE).glob("*.whl")
     host.run("python3", "-m", "venv", VENV)
-    host.run(f"{VENV}/bin/pip", "install", "--quiet", f"/{SOURCE}/{wheel.name}[local]", *wanted_by_tests())
+    ours = f"/{SOURCE}/{wheel.name}[{','.join(extras_of_tests())}]"
+    host.run(f"{VENV}/bin/pip", "install", "--quiet", ours, *wanted_by_tests())
     test = f"cd /{SOURCE} && PYTHONSAFEPATH=1 {FEWER} {VENV}/bin/pytest tests/unit --numprocesses=2 --quiet"
     done = host.tries("sh", "-c", test, within_sec=500)
     assert done.returncode == 0, done.stdout[-20_000:]

@@ -76,15 +76,17 @@ def test_what_has_no_business_outside_gets_nowhere(swarm: Machine) -> None:
 
 
 def test_a_secret_reaches_its_service_and_nobody_else(swarm: Machine) -> None:
-    """Massive finds its key among its credentials; neither its environment nor its log has it."""
-    secret = secrets.token_hex()
-    swarm.run("sh", "-c", f"printf {secret} > /etc/marketswarm/credentials/MASSIVE_API_KEY")
-    swarm.systemctl("restart", unit("massive"))
-    found = swarm.run("sh", "-c", f"cat /run/credentials/{unit('massive')}/MASSIVE_API_KEY")
-    assert found == secret
-    assert secret not in swarm.run("sh", "-c", f"tr '\\0' '\\n' < /proc/{swarm.pid(unit('massive'))}/environ")
-    assert secret not in swarm.run("journalctl", "--no-pager")
-    assert swarm.run("stat", "-c", "%a %U", "/etc/marketswarm/credentials/MASSIVE_API_KEY").split() == ["600", "root"]
+    """Each finds its key among its credentials; neither its environment nor the journal has it."""
+    for service, name in (("massive", "MASSIVE_API_KEY"), ("vexy_ai", "OPENAI_API_KEY")):
+        secret = secrets.token_hex()
+        path = f"/etc/marketswarm/credentials/{name}"
+        swarm.run("sh", "-c", f"printf {secret} > {path}")
+        swarm.systemctl("restart", unit(service))
+        assert swarm.run("ls", f"/run/credentials/{unit(service)}").split() == [name]
+        assert swarm.run("cat", f"/run/credentials/{unit(service)}/{name}") == secret
+        assert secret not in swarm.run("sh", "-c", f"tr '\\0' '\\n' < /proc/{swarm.pid(unit(service))}/environ")
+        assert secret not in swarm.run("journalctl", "--no-pager")
+        assert swarm.run("stat", "-c", "%a %U", path).split() == ["600", "root"]
 
 
 def test_an_alert_in_the_journal_has_fields_and_an_explanation(swarm: Machine) -> None:

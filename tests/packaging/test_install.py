@@ -67,7 +67,8 @@ def test_every_secret_that_a_unit_loads_has_its_file(root: Path) -> None:
     loaded = {words for text in drop_ins for words in re.findall(r"^LoadCredential=(\w+):(\S+)$", text, re.MULTILINE)}
     files = list((root / "etc/marketswarm/credentials").iterdir())
     assert loaded == {(file.name, f"/{file.relative_to(root)}") for file in files}
-    assert {"WEBHOOK_URL", "SMTP_PASS", "NOTIFY_URLS", "DEADMAN_URL"} < {name for name, _ in loaded}
+    secrets = {"WEBHOOK_URL", "SMTP_PASS", "NOTIFY_URLS", "DEADMAN_URL", "MASSIVE_API_KEY", "OPENAI_API_KEY"}
+    assert secrets == {name for name, _ in loaded}
     assert {(file.stat().st_size, stat.S_IMODE(file.stat().st_mode)) for file in files} == {(0, 0o600)}
 
 

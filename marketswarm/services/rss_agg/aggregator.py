@@ -148,4 +148,4 @@ class Aggregator:
             return "beating; truth names no feeds (services.rss_agg.feeds)"
         broken = sum(state.broken for state in self._states.values())
         full = f"; waits, since {self._queue} is full" if self._is_full else ""
-        return f"{len(self._feeds)} feeds, {broken} broken; {self._items} items since the start{full}"
+        return f"{len(self._feeds)} feed(s), {broken} broken; {self._items} item(s) since the start{full}"

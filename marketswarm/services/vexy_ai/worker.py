@@ -101,4 +101,4 @@ class Worker:
 
     def _says(self) -> str:
         aside = f", {self._recovery.buried} put aside" if self._recovery.buried else ""
-        return f"{self._store.count} items worked through{aside} since the start; {self._hand.count} in hand"
+        return f"{self._store.count} item(s) worked through{aside} since the start; {self._hand.count} in hand"
