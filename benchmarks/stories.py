@@ -60,7 +60,7 @@ class Story:
 
 def story(number: int) -> Story:
     """Make up one."""
-    chance = random.Random(number)  # noqa: S311 # the same each time is what is wanted
+    chance = random.Random(number)
     company, rival = chance.sample(_COMPANIES, 2)
     subject = " ".join(chance.sample(_WORDS, 2))
     title = (
