@@ -57,6 +57,18 @@ def said(entry: Entry) -> dict[str, Any]:
 
 
 KINDS: dict[str, list[dict[str, Any]]] = {
+    "rss090.rdf": [
+        {
+            "key": "http://timber.example/pine",
+            "title": "Pine is dear",
+            "link": "http://timber.example/pine",
+        },
+        {
+            "key": "http://timber.example/oak",
+            "title": "Oak is dearer",
+            "link": "http://timber.example/oak",
+        },
+    ],
     "rss091.xml": [
         {
             "key": "http://grain.example/wheat",
