@@ -30,6 +30,7 @@ import brotli
 
 DRIP_SEC = 0.2
 CHUNK: Final = 64 << 10
+_ROUNDS: Final = 10
 _A_DAY_SEC: Final = 86_400
 _NOBODY: Final = frozenset({204, 304})
 _PACKERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
@@ -199,6 +200,29 @@ def bomb(encoding: str, size: int = 1 << 32) -> Behaviour:
     return act
 
 
+class _Connection(asyncio.StreamReaderProtocol):
+    """A connection that is known by its transport from its first moment on."""
+
+    def __init__(
+        self,
+        connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        transports: set[asyncio.BaseTransport],
+    ) -> None:
+        super().__init__(asyncio.StreamReader(), connected)
+        self._transports = transports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._own = transport
+        self._transports.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._transports.discard(self._own)
+        super().connection_lost(exc)
+
+
 class FeedServer:
     """See the module. ``requests`` are all that came, in order; ``sent`` counts bytes; a path nobody set is a 404."""
 
@@ -274,16 +298,21 @@ class FeedServer:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls, backlog=512)
+        transports: set[asyncio.BaseTransport] = set()
+        server = await self._loop.create_server(
+            lambda: _Connection(self._connected, transports), "127.0.0.1", 0, ssl=self._tls, backlog=512
+        )
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for _ in range(5):  # whoever was just accepted has to have begun, or nothing would end it
-            await asyncio.sleep(0)
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+        for _ in range(_ROUNDS):  # some were accepted just now, and nobody has begun with them
+            for transport in list(transports):
+                transport.close()
+            await asyncio.sleep(0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

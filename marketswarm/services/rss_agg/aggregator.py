@@ -144,8 +144,6 @@ class Aggregator:
         return feed.interval_sec or self._daemon.settings.fetching.schedule_sec
 
     def _says(self) -> str:
-        if not self._feeds:
-            return "beating; truth names no feeds (services.rss_agg.feeds)"
         broken = sum(state.broken for state in self._states.values())
         full = f"; waits, since {self._queue} is full" if self._is_full else ""
         return f"{len(self._feeds)} feed(s), {broken} broken; {self._items} item(s) since the start{full}"

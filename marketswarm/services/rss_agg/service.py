@@ -1,29 +1,14 @@
 """The work of rss_agg."""
 
-from typing import Final
-
-from marketswarm import version
+from marketswarm import names
 from marketswarm.daemon import Daemon
-from marketswarm.feeds.item import Document
-from marketswarm.services.rss_agg.aggregator import Aggregator
-from marketswarm.services.rss_agg.parsing.parser import Parser
-from marketswarm.web.fetching import Fetcher, Limits, Response
-
-MAX_BYTES: Final = 8 << 20
 
 
 async def work(daemon: Daemon) -> None:
-    """Fetch the feeds of the truth."""
-    settings = daemon.settings.fetching
-    limits = Limits(settings.timeout_sec, MAX_BYTES)
-    async with Fetcher(settings.user_agent or version.agent(), limits) as fetcher, Parser() as parser:
+    """Fetch the feeds of the truth; without any, be there and take no more than that."""
+    if not daemon.truth.section(names.RSS_AGG).feeds:
+        daemon.status("beating; truth names no feeds (services.rss_agg.feeds)")
+        await daemon.idle()
+    from marketswarm.services.rss_agg.reading import read_feeds
 
-        async def parse(response: Response) -> Document:
-            return await parser.parse(
-                response.body,
-                content_type=response.headers.get("content-type", ""),
-                url=response.url,
-                max_entries=settings.max_per_feed,
-            )
-
-        await Aggregator(daemon, fetcher, parse).run()
+    await read_feeds(daemon)
