@@ -1,5 +1,6 @@
 """What the tests of the upper floors are made of: servers, services as processes, and a bus to look at."""
 
+import itertools
 import json
 import os
 import select
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
@@ -26,6 +27,9 @@ INTERVAL_SEC = 0.25
 TIMEOUT_SEC = 2.0
 HEALER_INTERVAL_SEC = 0.6
 WAIT_SEC = 15.0
+FIRST_PORT = 20_000
+PORTS_EACH = 1000
+MAX_PROCESSES = 12
 WORKERS = ("rss_agg", "massive", "mesh", "vexy_ai")
 SERVICES = (*WORKERS, "healer", "sentinel")
 BIN = Path(sys.executable).parent
@@ -63,11 +67,26 @@ def leave_out(why: str) -> NoReturn:
     pytest.skip(why)
 
 
+def _own_ports() -> Iterator[int]:
+    """Give the ports of this process of the tests, again and again: below those that the kernel gives to anybody.
+
+    So one that a test wants closed is opened by no other test meanwhile.
+    """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    start = FIRST_PORT + number % MAX_PROCESSES * PORTS_EACH
+    return itertools.cycle(range(start, start + PORTS_EACH))
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
-    """Pick a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Pick a port of loopback that nobody listens on, and no other test will."""
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no ports")
 
 
 def truth(**sections: Any) -> dict[str, Any]:
