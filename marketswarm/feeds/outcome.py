@@ -52,7 +52,15 @@ def failed(state: FeedState, asked: Asked, error: str, *, status: int = 0, retry
         failures=failures,
         error=error,
         next_at=asked.at + delay,
+        interval_sec=asked.interval_sec,
     )
+
+
+def planned_at(state: FeedState, interval_sec: float) -> float:
+    """When to fetch next: as planned, or, where a feed that is well has another interval by now, by that."""
+    if state.broken or state.interval_sec == interval_sec:
+        return state.next_at
+    return state.fetched + interval_sec
 
 
 def is_known(state: FeedState, asked: Asked, answer: Answer) -> bool:
@@ -93,4 +101,5 @@ def _well(state: FeedState, asked: Asked, answer: Answer, wishes_sec: float) -> 
         failures=0,
         error="" if state.failures else state.error,
         next_at=asked.at + politeness.after_success(asked.interval_sec, wishes_sec, asked.chance),
+        interval_sec=asked.interval_sec,
     )

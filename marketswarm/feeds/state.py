@@ -29,6 +29,8 @@ class FeedState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     newest: float = 0.0
     """When the last item came of it."""
     next_at: float = 0.0
+    interval_sec: float = 0.0
+    """The interval by which that was planned."""
     failures: int = 0
     """How many fetches in a row have failed."""
     error: str = ""

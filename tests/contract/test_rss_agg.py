@@ -261,6 +261,17 @@ def test_a_truth_with_other_feeds_is_followed(swarm: Swarm) -> None:
     assert titles(swarm) == ["a", "b"]
 
 
+def test_a_shorter_interval_counts_at_once(swarm: Swarm) -> None:
+    """Whoever seeds it need not wait for what was planned by the longer one."""
+    with FeedServer() as server:
+        server.put("/a.xml", document("a"))
+        swarm.seed(reading(feed(server, "/a.xml", interval_sec=3600)))
+        swarm.start("rss_agg").ready()
+        eventually(lambda: titles(swarm) == ["a"], "it is asked once")
+        swarm.seed(reading(feed(server, "/a.xml", interval_sec=0.3)))
+        eventually(lambda: len(server.asked("/a.xml")) > 2, "it is asked by the shorter one")
+
+
 def test_a_stop_takes_no_time_though_a_feed_hangs(swarm: Swarm) -> None:
     """Exit 0 within two seconds."""
     with FeedServer() as server:

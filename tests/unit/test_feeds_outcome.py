@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from marketswarm.feeds.item import Document, Entry
-from marketswarm.feeds.outcome import REREAD_SEC, Answer, Asked, failed, is_known, read, unchanged
+from marketswarm.feeds.outcome import REREAD_SEC, Answer, Asked, failed, is_known, planned_at, read, unchanged
 from marketswarm.feeds.state import FeedState, decode_state, encode_state
 
 ASKED = Asked(at=1000.0, interval_sec=300.0, chance=0.0)
@@ -41,6 +41,15 @@ def test_a_document_that_has_not_changed_keeps_all_that_is_known() -> None:
     after = unchanged(odd, replace(ASKED, at=1300.0), Answer(status=304))
     assert (after.etag, after.last_modified, after.entries, after.error) == ('"e"', "then", 2, "is odd")
     assert (after.status, after.next_at) == (304, 1600.0)
+
+
+def test_another_interval_counts_at_once() -> None:
+    """From the last fetch on; a feed that is broken keeps its backoff."""
+    state = read(NEW, ASKED, ANSWER, DOCUMENT, 2)
+    assert planned_at(state, 300.0) == state.next_at == 1300.0
+    assert (planned_at(state, 5.0), planned_at(state, 900.0)) == (1005.0, 1900.0)
+    broken = failed(state, ASKED, "answers 500", status=500)
+    assert planned_at(broken, 5.0) == broken.next_at
 
 
 SAME = replace(ANSWER, body="hash")

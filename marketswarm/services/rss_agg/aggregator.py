@@ -12,7 +12,7 @@ from marketswarm.daemon import Daemon
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.feedbook import FeedBook
 from marketswarm.feeds import politeness
-from marketswarm.feeds.outcome import Asked
+from marketswarm.feeds.outcome import Asked, planned_at
 from marketswarm.feeds.state import FeedState
 from marketswarm.feeds.timetable import Timetable
 from marketswarm.pacing import Backoff
@@ -78,7 +78,8 @@ class Aggregator:
         now, wall = self._clock.monotonic(), self._clock.wall()
         spread_sec = min(SPREAD_SEC, 0.1 * len(urls))
         for name, state in self._states.items():
-            wait_sec = politeness.clamp_wait(state.next_at, wall, self._interval_sec(self._feeds[name]))
+            interval_sec = self._interval_sec(self._feeds[name])
+            wait_sec = politeness.clamp_wait(planned_at(state, interval_sec), wall, interval_sec)
             self._timetable.plan(name, now + (wait_sec or spread_sec * self._chance()))
 
     async def _wait(self) -> None:
