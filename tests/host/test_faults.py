@@ -33,17 +33,18 @@ def test_a_bus_whose_file_lost_its_tail_starts_and_loses_nothing_else(swarm: Mac
     sha = swarm.redis("GET", "truth:sha256")
     for port in (SYSTEM, MARKET):
         write(swarm, port, "early", 100)
-        # The write that is cut: on the system bus this one, or the lease that came after it.
         swarm.redis("SET", "last", "not whole", port=port)
     swarm.systemctl("stop", *BUSES)
-    swarm.run("sh", "-euc", f"for file in {DATA}/*/appendonlydir/*.incr.aof; do truncate -s -3 $file; done")
+    for bus in ("system", "market"):
+        cut_in(swarm, bus, b"not whole")
     began = time.monotonic()
     swarm.systemctl("start", *BUSES)
     for port in (SYSTEM, MARKET):
         eventually(functools.partial(holds, swarm, port, sha), f"the truth on port {port}", 5)
         assert count(swarm, port, "early") == 100
     figure(f"tail cut: both buses back with their truth after {time.monotonic() - began:.2f} s")
-    assert swarm.redis("EXISTS", "last", port=MARKET) == "0"
+    for port in (SYSTEM, MARKET):
+        assert swarm.redis("EXISTS", "last", port=port) == "0"
     for bus in BUSES:
         assert "loaded anyway" in swarm.journal(bus)
         assert swarm.show(bus, "NRestarts") == ("0",)
@@ -260,12 +261,25 @@ def count(host: Machine, port: int, stem: str) -> int:
     return len(host.redis("KEYS", f"{stem}:*", port=port).split())
 
 
+def cut_in(host: Machine, bus: str, value: bytes) -> None:
+    """End a bus's file in the middle of a value: what the services wrote after it goes with it."""
+    path = appended(host, bus)
+    held = path.read_bytes()
+    path.write_bytes(held[: held.index(value) + len(value) // 2])
+
+
 def flip_a_byte(host: Machine, bus: str, before: bytes) -> None:
     """Flip a bit of the byte with which the write of that key begins in a bus's file: of what is no value."""
-    (path,) = (host.root / DATA.lstrip("/") / bus / "appendonlydir").glob("*.incr.aof")
+    path = appended(host, bus)
     held = bytearray(path.read_bytes())
     held[held.rindex(b"*3\r\n", 0, held.index(before))] ^= 1
     path.write_bytes(held)
+
+
+def appended(host: Machine, bus: str) -> Path:
+    """The file to which a bus appends its writes."""
+    (path,) = (host.root / DATA.lstrip("/") / bus / "appendonlydir").glob("*.incr.aof")
+    return path
 
 
 def small_disk(root: Path) -> None:
