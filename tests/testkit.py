@@ -33,6 +33,8 @@ MAX_PROCESSES = 12
 WORKERS = ("rss_agg", "massive", "mesh", "vexy_ai")
 SERVICES = (*WORKERS, "healer", "sentinel")
 BIN = Path(sys.executable).parent
+ONCE_MORE = bool(os.environ.get("ONCE_MORE"))
+"""Whether all unit tests have run on another Python: it is enough to see that they work on this one too."""
 T = TypeVar("T")
 
 

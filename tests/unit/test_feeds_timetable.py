@@ -1,6 +1,6 @@
 """Which feed is fetched when."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from marketswarm.feeds.timetable import Timetable
@@ -54,7 +54,6 @@ def test_a_host_with_many_feeds_does_not_starve_the_others() -> None:
     assert begun == ["a1", "b", "c", "a2", "a3"]
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_nobody_is_forgotten_and_no_bound_is_passed(data: st.DataObject) -> None:
     """However fetches end, each feed comes again and again, one at a time of a host."""

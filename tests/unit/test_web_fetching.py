@@ -566,7 +566,7 @@ def test_names_that_are_not_answered_hold_up_nobody(server: FeedServer, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", hanging)
 
     async def work() -> list[object]:
-        async with Fetcher("tests/1", Limits(1.0)) as fetcher:
+        async with Fetcher("tests/1", Limits(3.0)) as fetcher:
             dead = [asyncio.ensure_future(fetcher.fetch(Request("http://dead.test/"))) for _ in range(40)]
             live = await fetcher.fetch(Request(f"http://live.test:{server.port}/feed", allow_private=True))
             assert live.status == 200
@@ -574,8 +574,8 @@ def test_names_that_are_not_answered_hold_up_nobody(server: FeedServer, monkeypa
             return [str(one) for one in await asyncio.gather(*dead, return_exceptions=True)]
 
     began = time.monotonic()
-    assert set(asyncio.run(work())) == {"took longer than 1 s"}
-    assert time.monotonic() - began < 5.0
+    assert set(asyncio.run(work())) == {"took longer than 3 s"}
+    assert time.monotonic() - began < 20.0
     let_go.set()
     eventually(lambda: all(thread.name != "lookup" for thread in threading.enumerate()), "the threads have ended")
 
