@@ -44,16 +44,22 @@ def eventually(
     within_sec: float = WAIT_SEC,
     *,
     pause_sec: float = 0.02,
+    slack: float = 0.0,
 ) -> T:
-    """Ask until the answer is true, and return it; a failure says what was waited for."""
-    end = time.monotonic() + within_sec
+    """Ask until the answer is true, and return it; a failure says what was waited for.
+
+    ``slack`` is by which part of the time it took the answer may be noticed later: whoever waits for long asks less.
+    """
+    began = time.monotonic()
+    end = began + within_sec
     while True:
         found = check()
         if found:
             return found
-        if time.monotonic() >= end:
+        now = time.monotonic()
+        if now >= end:
             raise AssertionError(f"not within {within_sec:g} s: {what if isinstance(what, str) else what()}")
-        time.sleep(pause_sec)
+        time.sleep(max(pause_sec, min(slack * (now - began), end - now)))
 
 
 def need(program: str) -> None:

@@ -44,7 +44,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the tests have measured."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     figures = {
-        f"{report.nodeid.rpartition('::')[2].partition('[')[2].rstrip(']')}: {text}"
+        f"{report.nodeid.rpartition('[')[2].partition(']')[0]}: {text}"
         for report in reports
         for name, text in getattr(report, "user_properties", ())
         if name == "figure"
@@ -125,9 +125,12 @@ def _install(release: str, place: Path, wheel: Path) -> dict[str, Any]:
     return {"output": output, "seconds": took, "states": states}
 
 
-@pytest.fixture
-def boot(installation: Installation, request: pytest.FixtureRequest) -> Iterator[Boot]:
-    """Boot an installed host; ``truth`` is what its truth.json holds, ``prepare`` is given its root before that."""
+@contextlib.contextmanager
+def booting(installation: Installation) -> Iterator[Boot]:
+    """Give what boots installed hosts, which are gone at the end.
+
+    ``wanted`` is what its truth.json holds, ``prepare`` is given its root before that.
+    """
     with ExitStack() as stack:
 
         def switch_on(
@@ -145,6 +148,25 @@ def boot(installation: Installation, request: pytest.FixtureRequest) -> Iterator
             return host.boot()
 
         yield switch_on
+
+
+@pytest.fixture
+def boot(installation: Installation) -> Iterator[Boot]:
+    """Boot an installed host."""
+    with booting(installation) as switch_on:
+        yield switch_on
+
+
+@pytest.fixture(scope="module")
+def untouched(installation: Installation) -> Iterator[Machine]:
+    """A host on which the whole swarm runs, for all tests of a module that leave it as they found it.
+
+    They are one ``xdist_group``, so that one process has them all.
+    """
+    with booting(installation) as switch_on:
+        host = switch_on(document())
+        host.active(*UNITS)
+        yield host
 
 
 @pytest.fixture

@@ -23,9 +23,11 @@ _OFF = signal.SIGRTMIN + 3
 """systemd(1): halt, from the one who holds a container."""
 
 
-def eventually(check: Callable[[], T | None], what: str | Callable[[], str], within_sec: float) -> T:
-    """Ask until the answer is true; each question costs a process, so it is not asked without a pause."""
-    return testkit.eventually(check, what, within_sec, pause_sec=0.1)
+def eventually(
+    check: Callable[[], T | None], what: str | Callable[[], str], within_sec: float, *, slack: float = 0.2
+) -> T:
+    """Ask until the answer is true; each question costs processes, which other hosts of this machine feel."""
+    return testkit.eventually(check, what, within_sec, pause_sec=0.1, slack=slack)
 
 
 class Machine:
@@ -217,7 +219,7 @@ def _removed(group: Path) -> bool:
 def seconds(check: Callable[[], object], what: str, within_sec: float) -> float:
     """Wait for something, and return how long it took."""
     began = time.monotonic()
-    eventually(check, what, within_sec)
+    eventually(check, what, within_sec, slack=0.0)
     return time.monotonic() - began
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 
+import pytest
 from host.conftest import Figure
 from host.layout import BOOTSTRAP, BUSES, TIMEOUT_SEC, UNITS, unit
 from host.machine import Machine
@@ -13,20 +14,23 @@ FOLDER = "/usr/local/lib/systemd/system"
 EGRESS = ("rss_agg", "massive", "mesh", "healer", "sentinel")
 OTHERS = ("marketswarm-reseed.service", "marketswarm-truth.service", "marketswarm-failed@x.service.service")
 MAX_EXPOSURE, MAX_EXPOSURE_WITH_EGRESS = 1.0, 1.5
+LOOKS = pytest.mark.xdist_group("units")
 
 
-def test_systemd_finds_nothing_to_say_against_a_unit(swarm: Machine) -> None:
+@LOOKS
+def test_systemd_finds_nothing_to_say_against_a_unit(untouched: Machine) -> None:
     """`systemd-analyze verify` is silent; it exits 0 over a key that it does not know."""
     names = [*UNITS, *OTHERS, "marketswarm-truth.path", unit("new_svc")]
-    done = swarm.tries("systemd-analyze", "--man=no", "verify", *names)
+    done = untouched.tries("systemd-analyze", "--man=no", "verify", *names)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
 
 
-def test_every_unit_is_closed(swarm: Machine, figure: Figure) -> None:
+@LOOKS
+def test_every_unit_is_closed(untouched: Machine, figure: Figure) -> None:
     """Exposure at most 1.0; at most 1.5 for the services that talk to the internet."""
     services = (*BUSES, BOOTSTRAP, *OTHERS, *map(unit, SERVICES), unit("new_svc"))
     open_to = {unit(service) for service in EGRESS}
-    found = {name: exposure(swarm, name) for name in services}
+    found = {name: exposure(untouched, name) for name in services}
     figure(f"exposure: {max(v for k, v in found.items() if k not in open_to)}, egress {max(found[k] for k in open_to)}")
     assert {
         name: level
@@ -43,16 +47,19 @@ def exposure(host: Machine, name: str) -> float:
     return float(found[1])
 
 
-def test_each_process_has_a_user_of_its_own_and_none_is_root(swarm: Machine) -> None:
+@LOOKS
+def test_each_process_has_a_user_of_its_own_and_none_is_root(untouched: Machine) -> None:
     """As the kernel sees it."""
     users = [
-        swarm.run("ps", "-o", "user=", "-p", str(swarm.pid(name))).strip() for name in (*BUSES, *map(unit, SERVICES))
+        untouched.run("ps", "-o", "user=", "-p", str(untouched.pid(name))).strip()
+        for name in (*BUSES, *map(unit, SERVICES))
     ]
     assert len(set(users)) == len(users)
     assert "root" not in users
 
 
-def test_what_has_no_business_outside_gets_nowhere(swarm: Machine) -> None:
+@LOOKS
+def test_what_has_no_business_outside_gets_nowhere(untouched: Machine) -> None:
     """A unit without egress can neither send to an address beyond loopback nor write to the disk."""
     probe = (
         "import socket\n"
@@ -64,13 +71,13 @@ def test_what_has_no_business_outside_gets_nowhere(swarm: Machine) -> None:
         "try: open('/etc/marketswarm/x', 'w'); print('written')\n"
         "except OSError as e: print('read-only:', e)\n"
     )
-    (swarm.root / "srv/probe.py").write_text(probe, encoding="utf-8")
-    swarm.run("mkdir", "-p", "/run/systemd/system/marketswarm-truth.service.d")
+    (untouched.root / "srv/probe.py").write_text(probe, encoding="utf-8")
+    untouched.run("mkdir", "-p", "/run/systemd/system/marketswarm-truth.service.d")
     drop_in = "[Service]\nExecStart=\nExecStart=/usr/bin/python3 /srv/probe.py\n"
-    swarm.run("sh", "-c", f"printf '{drop_in}' > /run/systemd/system/marketswarm-truth.service.d/probe.conf")
-    swarm.systemctl("daemon-reload")
-    swarm.systemctl("start", "marketswarm-truth.service")
-    said = swarm.journal("marketswarm-truth.service")
+    untouched.run("sh", "-c", f"printf '{drop_in}' > /run/systemd/system/marketswarm-truth.service.d/probe.conf")
+    untouched.systemctl("daemon-reload")
+    untouched.systemctl("start", "marketswarm-truth.service")
+    said = untouched.journal("marketswarm-truth.service")
     assert "no way out:" in said
     assert "read-only:" in said
 
@@ -90,7 +97,10 @@ def test_a_secret_reaches_its_service_and_nobody_else(swarm: Machine) -> None:
 
 
 def test_an_alert_in_the_journal_has_fields_and_an_explanation(swarm: Machine) -> None:
-    """`journalctl -o json` has type and service; -x says what it means and what to do; -p err finds it."""
+    """`journalctl -o json` has type and service; -x says what it means and what to do; -p err finds it.
+
+    Lines and alerts alike say who speaks, in a journal of all services together.
+    """
     swarm.systemctl("stop", unit("mesh"))
     swarm.alerted("mesh", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
     lines = swarm.run("journalctl", "-u", unit("healer"), "-p", "err", "-o", "json").splitlines()
@@ -103,19 +113,15 @@ def test_an_alert_in_the_journal_has_fields_and_an_explanation(swarm: Machine) -
     assert "systemctl status marketswarm@mesh" in explained
     # The line on standard error and the one with fields must not be two.
     assert swarm.journal(unit("healer")).count("heartbeat_miss mesh") == 1
-
-
-def test_each_line_says_who_speaks(swarm: Machine) -> None:
-    """In a journal of all services together, lines and alerts alike."""
-    swarm.systemctl("stop", unit("mesh"))
-    swarm.alerted("mesh", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
-    lines = swarm.run("journalctl", "-u", unit("healer"), "-o", "json").splitlines()
-    own = [entry for entry in map(json.loads, lines) if entry["_COMM"] == "marketswarm"]
+    every = swarm.run("journalctl", "-u", unit("healer"), "-o", "json").splitlines()
+    own = [entry for entry in map(json.loads, every) if entry["_COMM"] == "marketswarm"]
     assert {entry["SYSLOG_IDENTIFIER"] for entry in own} == {"marketswarm@healer"}
-    assert any(entry.get("MARKETSWARM_TYPE") == "heartbeat_miss" for entry in own)
 
 
-def test_priorities_of_ordinary_lines(swarm: Machine) -> None:
+@LOOKS
+def test_priorities_of_ordinary_lines(untouched: Machine) -> None:
     """Information is information: an untroubled swarm has nothing at warning or above."""
-    said = swarm.run("journalctl", "--no-pager", "-p", "warning", "-o", "cat", *(f"--unit={unit(s)}" for s in SERVICES))
+    said = untouched.run(
+        "journalctl", "--no-pager", "-p", "warning", "-o", "cat", *(f"--unit={unit(s)}" for s in SERVICES)
+    )
     assert said == ""
