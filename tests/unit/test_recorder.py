@@ -39,6 +39,8 @@ GONE = BusUnreachableError("gone")
 FULL = BusRefusedError("OOM")
 LATE = BusUnreachableError("no answer in time")
 """What it stands for was carried out all the same, after nobody waited any more."""
+SETTLED = 50
+"""After so many turns of the loop all is done that nothing holds up."""
 
 
 class FakeBus:
@@ -163,7 +165,7 @@ def record(
         turns_left = 10_000
         while turns_left:
             await asyncio.sleep(0)
-            turns_left = min(turns_left - 1, 50) if until() else turns_left - 1
+            turns_left = min(turns_left - 1, SETTLED) if until() else turns_left - 1
         assert until()
         assert not task.done()
         task.cancel()
@@ -540,14 +542,16 @@ def emptied(buses: Buses, act: Callable[[Recorder], Any], others: Sequence[Alert
 
     def then(recorder: Recorder) -> None:
         act(recorder)
-        loop = asyncio.get_running_loop()
-        loop.call_later(0.01, empty, recorder)
+        emptying.append(asyncio.create_task(empty(recorder)))
 
-    def empty(recorder: Recorder) -> None:
+    async def empty(recorder: Recorder) -> None:
+        for _ in range(SETTLED):
+            await asyncio.sleep(0)
         buses.log.entries, buses.log.channels, buses.log.published, buses.log.kept_records = [], [], [], {}
         buses.log.batches = [[]]
         recorder.repeat(others)
 
+    emptying: list[asyncio.Task[None]] = []
     record(buses, then, lambda: bool(buses.log.batches and not buses.log.batches[0]))
     return buses.log
 
