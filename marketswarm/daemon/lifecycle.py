@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 from marketswarm.bus import Bus, client_name
 from marketswarm.clock import Clock
@@ -96,7 +96,7 @@ class Daemon:
                 self.status(line)
             await self.pause()
 
-    async def idle(self) -> None:
+    async def idle(self) -> NoReturn:
         """Be there and do nothing else, for ever."""
         self.started()
         while True:

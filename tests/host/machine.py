@@ -24,10 +24,10 @@ _OFF = signal.SIGRTMIN + 3
 
 
 def eventually(
-    check: Callable[[], T | None], what: str | Callable[[], str], within_sec: float, *, slack: float = 0.2
+    check: Callable[[], T | None], what: str | Callable[[], str], within_sec: float, *, longest_pause_sec: float = 0.5
 ) -> T:
     """Ask until the answer is true; each question costs processes, which other hosts of this machine feel."""
-    return testkit.eventually(check, what, within_sec, pause_sec=0.1, slack=slack)
+    return testkit.eventually(check, what, within_sec, pause_sec=0.1, longest_pause_sec=longest_pause_sec)
 
 
 class Machine:
@@ -219,7 +219,7 @@ def _removed(group: Path) -> bool:
 def seconds(check: Callable[[], object], what: str, within_sec: float) -> float:
     """Wait for something, and return how long it took."""
     began = time.monotonic()
-    eventually(check, what, within_sec, slack=0.0)
+    eventually(check, what, within_sec, longest_pause_sec=0.0)
     return time.monotonic() - began
 
 

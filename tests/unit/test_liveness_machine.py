@@ -271,7 +271,7 @@ class DetectorMachine(RuleBasedStateMachine):
 
 
 TestDetectorMachine = DetectorMachine.TestCase
-TestDetectorMachine.settings = settings(max_examples=2 * settings().max_examples, stateful_step_count=40)
+TestDetectorMachine.settings = settings(max_examples=200, stateful_step_count=40)
 
 
 def churn(detector: Detector, now: float) -> None:

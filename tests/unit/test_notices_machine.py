@@ -20,7 +20,7 @@ STEADY = settings(database=None, derandomize=True, suppress_health_check=list(He
 """The same runs each time."""
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(STEADY, max_examples=3 * settings().max_examples // 2, stateful_step_count=30)
+TestLedger.settings = settings(STEADY, max_examples=150, stateful_step_count=30)
 
 
 @seed(42)

@@ -138,7 +138,7 @@ def test_a_server_that_never_greets_costs_the_deadline() -> None:
         began = time.monotonic()
         outcome = carry(channel(silent.getsockname()[1], timeout_sec=1.0))
     assert outcome == Outcome(Result.TRANSIENT, "no answer in 1 s")
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 2.0
 
 
 def test_a_server_that_hangs_with_the_mail_costs_the_deadline() -> None:

@@ -189,7 +189,7 @@ def test_a_server_that_does_not_come_to_an_end_costs_the_deadline(receiver: Http
     before = children()
     began = time.monotonic()
     assert carry(webhook(receiver, 1.0)) == Outcome(Result.TRANSIENT, "no answer in 1 s")
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 2.0
     assert children() == before
 
 

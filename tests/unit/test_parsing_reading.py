@@ -558,7 +558,7 @@ PIECES = [
     ),
     *(b"<dcterms:valid>start=x;</dcterms:valid>", b"<itunes:image/>", b"<psc:chapter start='x'/>", b"<published>1-1T"),
 ]
-FUZZING = settings(max_examples=3 * settings().max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
+FUZZING = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FUZZING

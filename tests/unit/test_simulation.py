@@ -14,7 +14,6 @@ from hypothesis import settings
 from simulation import drawing, machine, replay, year
 from simulation.plan import Event, Plan
 from simulation.senders import Member
-from testkit import ONCE_MORE
 
 from marketswarm.firehose import Firehose
 from marketswarm.liveness import Detector, Transition
@@ -24,8 +23,8 @@ from marketswarm.services.watching.judge import Judge
 pytestmark = pytest.mark.timeout(300)  # what fails is made short first
 
 CHUNKS = 10
-RUNS = int(os.environ.get("SIMULATION_RUNS", "200" if ONCE_MORE else "2500"))
-DAYS = int(os.environ.get("SIMULATION_DAYS", "30" if ONCE_MORE else "365"))
+RUNS = int(os.environ.get("SIMULATION_RUNS", "2500"))
+DAYS = int(os.environ.get("SIMULATION_DAYS", "365"))
 """How long the year is: where it only has to be seen that the simulator works, a month will do."""
 FIRST = int(os.environ.get("SIMULATION_FIRST", "0"))
 FOUND = (400683, 500493, 501122, 607063)
@@ -57,7 +56,7 @@ def test_what_a_seed_has_found_stays_mended(seed: int) -> None:
 
 
 TestMachine = machine.WorldMachine.TestCase
-TestMachine.settings = settings(stateful_step_count=20)
+TestMachine.settings = settings(max_examples=100, stateful_step_count=20)
 
 
 def told(*events: Event, swarm: Sequence[Member] = (STEADY, STEADY, ONLY_PUBLISHES)) -> list[str]:
