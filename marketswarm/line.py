@@ -79,9 +79,10 @@ class Line:
         """
         if not commands:
             return []
-        if self._wire is None or self._wire.ended:
-            self._wire = await self._opened()
-        return await self._wire.ask(commands, self._timeout_sec)
+        wire = self._wire
+        if wire is None or wire.ended:
+            wire = await self._opened()
+        return await wire.ask(commands, self._timeout_sec)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -103,6 +104,7 @@ class Line:
             if isinstance(answer, Refusal):
                 wire.end(ConnectionAbortedError("refused"))
                 raise answer
+        self._wire = wire  # here, and not where it was waited for: who asks before those wake up has it too
         return wire
 
 

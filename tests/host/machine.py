@@ -125,7 +125,7 @@ class Machine:
     def run(self, *command: str, within_sec: float = COMMAND_SEC) -> str:
         """Run a command that must do well; returns what it printed."""
         done = self.tries(*command, within_sec=within_sec)
-        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{self._last_lines()}"
+        assert done.returncode == 0, f"{self._last_lines()}\n{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def systemctl(self, *words: str) -> str:
@@ -157,7 +157,7 @@ class Machine:
         wanted = ["active"] * len(units)
         eventually(
             lambda: self.states(*units) == wanted,
-            lambda: f"{self.name}: all active of {units}, are {self.states(*units)}\n{self._last_lines()}",
+            lambda: f"{self._last_lines()}\n{self.name}: all active of {units}, are {self.states(*units)}",
             within_sec,
         )
 
@@ -168,7 +168,7 @@ class Machine:
     def logs(self, unit: str, text: str, within_sec: float = 15.0) -> None:
         """Wait until the journal of a unit holds a text."""
         eventually(
-            lambda: text in self.journal(unit), lambda: f"{unit} logs {text!r}\n{self._last_lines()}", within_sec
+            lambda: text in self.journal(unit), lambda: f"{self._last_lines()}\n{unit} logs {text!r}", within_sec
         )
 
     def _last_lines(self) -> str:
@@ -197,7 +197,7 @@ class Machine:
         """Wait until the alerts about somebody are these and no others."""
         eventually(
             lambda: self.alert_types(about) == list(types),
-            lambda: f"{self.name}: alerts about {about} are {types}; there are {self.alerts()}\n{self._last_lines()}",
+            lambda: f"{self._last_lines()}\n{self.name}: alerts about {about} are {types}; there are {self.alerts()}",
             within_sec,
         )
 

@@ -106,6 +106,22 @@ def test_who_waits_for_a_server_that_hangs_gets_one_timeout(swarm: Swarm) -> Non
     asyncio.run(run())
 
 
+def test_it_is_one_connection_however_many_ask_while_it_is_opened(swarm: Swarm) -> None:
+    """Somebody asks in each turn of the loop, also in the one in which the connection stands and nobody knows yet."""
+
+    async def run() -> None:
+        line = line_to(swarm.system.port)
+        questions = []
+        while not (questions and questions[0].done()):
+            questions.append(asyncio.create_task(line.ask([("ECHO", "x")])))
+            await asyncio.sleep(0)
+        await asyncio.gather(*questions)
+        assert [client["name"] for client in swarm.system.client.client_list()].count("test") == 1
+        line.close()
+
+    asyncio.run(run())
+
+
 def test_a_question_that_was_given_up_does_not_shift_the_answers(swarm: Swarm) -> None:
     """Whoever asked is gone; its answer is nobody else's."""
 
