@@ -111,7 +111,7 @@ def test_it_is_one_connection_however_many_ask_while_it_is_opened(swarm: Swarm) 
 
     async def run() -> None:
         line = line_to(swarm.system.port)
-        questions = []
+        questions: list[asyncio.Task[list[Any]]] = []
         while not (questions and questions[0].done()):
             questions.append(asyncio.create_task(line.ask([("ECHO", "x")])))
             await asyncio.sleep(0)
