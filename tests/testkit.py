@@ -174,6 +174,8 @@ class FakeServer(Server):
     def start(self) -> None:
         """Begin to serve."""
         self._server = TcpFakeServer(("127.0.0.1", self.port), server_type="redis", server_version=(7, 2))
+        # Else its end waits for each XREAD that blocks, and so up to ten seconds for each watcher.
+        self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.wait()
 
