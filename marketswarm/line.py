@@ -100,12 +100,18 @@ class Line:
 
     async def _open(self) -> "_Wire":
         wire = await connect(self._address, _Wire, self._timeout_sec)
-        for answer in await wire.ask(self._login, self._timeout_sec):
-            if isinstance(answer, Refusal):
-                wire.end(ConnectionAbortedError("refused"))
-                raise answer
+        try:
+            await self._log_in(wire)
+        except BaseException:  # cancelled, too: nobody else knows of it
+            wire.end(ConnectionAbortedError("not opened"))
+            raise
         self._wire = wire  # here, and not where it was waited for: who asks before those wake up has it too
         return wire
+
+    async def _log_in(self, wire: "_Wire") -> None:
+        for answer in await wire.ask(self._login, self._timeout_sec):
+            if isinstance(answer, Refusal):
+                raise answer
 
 
 @dataclass(slots=True)

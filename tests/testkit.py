@@ -19,9 +19,10 @@ from typing import Any, NoReturn, Self, TypeVar
 import pytest
 import redis
 from bring import left_out, must_not_be_left_out
-from fakeredis import TcpFakeServer
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from marketswarm.local import embedded
 
 INTERVAL_SEC = 0.25
 TIMEOUT_SEC = 2.0
@@ -173,9 +174,7 @@ class FakeServer(Server):
 
     def start(self) -> None:
         """Begin to serve."""
-        self._server = TcpFakeServer(("127.0.0.1", self.port), server_type="redis", server_version=(7, 2))
-        # Else its end waits for each XREAD that blocks, and so up to ten seconds for each watcher.
-        self._server.daemon_threads = True
+        self._server = embedded.server(self.port)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.wait()
 

@@ -12,13 +12,19 @@ from typing import NoReturn
 from fakeredis import TcpFakeServer
 
 
+def server(port: int) -> TcpFakeServer:
+    """Listen on loopback. Raises OSError where the port is taken."""
+    made = TcpFakeServer(("127.0.0.1", port), server_type="redis", server_version=(7, 2))
+    # A thread that waits in a blocking read must not hold up the end.
+    made.daemon_threads = True
+    return made
+
+
 def serve(port: int) -> None:
     """Serve on loopback until SIGTERM. Raises OSError where the port is taken."""
-    server = TcpFakeServer(("127.0.0.1", port), server_type="redis", server_version=(7, 2))
-    # A thread that waits in a blocking read must not hold up the end.
-    server.daemon_threads = True
+    served = server(port)
     signal.signal(signal.SIGTERM, _leave)
-    server.serve_forever()
+    served.serve_forever()
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

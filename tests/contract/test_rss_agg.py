@@ -191,8 +191,7 @@ def test_a_server_that_is_too_busy_is_left_alone(swarm: Swarm) -> None:
         server.then("/a.xml", status(429, {"Retry-After": "3"}))
         swarm.seed(reading(feed(server, "/a.xml")))
         swarm.start("rss_agg").ready()
-        eventually(lambda: state(swarm, "a").get("status") == 429, "it is too busy")
-        busy = state(swarm, "a")
+        busy = eventually(lambda: now if (now := state(swarm, "a")).get("status") == 429 else None, "it is too busy")
         assert round(busy["next_at"] - busy["fetched"], 3) == 3
         eventually(lambda: titles(swarm) == ["one"], "it comes")
         first, second = server.asked("/a.xml")[:2]

@@ -155,9 +155,9 @@ class Machine:
     def active(self, *units: str, within_sec: float = 30.0) -> None:
         """Wait until all are active."""
         wanted = ["active"] * len(units)
-        eventually(
+        self._until(
             lambda: self.states(*units) == wanted,
-            lambda: f"{self._last_lines()}\n{self.name}: all active of {units}, are {self.states(*units)}",
+            lambda: f"{self.name}: all active of {units}, are {self.states(*units)}",
             within_sec,
         )
 
@@ -167,9 +167,11 @@ class Machine:
 
     def logs(self, unit: str, text: str, within_sec: float = 15.0) -> None:
         """Wait until the journal of a unit holds a text."""
-        eventually(
-            lambda: text in self.journal(unit), lambda: f"{self._last_lines()}\n{unit} logs {text!r}", within_sec
-        )
+        self._until(lambda: text in self.journal(unit), lambda: f"{unit} logs {text!r}", within_sec)
+
+    def _until(self, check: Callable[[], object], what: Callable[[], str], within_sec: float) -> None:
+        """Wait; a failure says last what it waited for, since a log of many tests is read from its end."""
+        eventually(check, lambda: f"{self._last_lines()}\n{what()}", within_sec)
 
     def _last_lines(self) -> str:
         return self.tries("journalctl", "--no-pager", "-n", "60", "-o", "short-monotonic").stdout
@@ -195,9 +197,9 @@ class Machine:
 
     def alerted(self, about: str, *types: str, within_sec: float = 15.0) -> None:
         """Wait until the alerts about somebody are these and no others."""
-        eventually(
+        self._until(
             lambda: self.alert_types(about) == list(types),
-            lambda: f"{self._last_lines()}\n{self.name}: alerts about {about} are {types}; there are {self.alerts()}",
+            lambda: f"{self.name}: alerts about {about} are {types}; there are {self.alerts()}",
             within_sec,
         )
 

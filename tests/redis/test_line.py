@@ -122,6 +122,29 @@ def test_it_is_one_connection_however_many_ask_while_it_is_opened(swarm: Swarm) 
     asyncio.run(run())
 
 
+def test_what_is_closed_while_it_is_opened_leaves_no_connection() -> None:
+    """A server that hangs at the login sees the connection end."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        begun.set()
+        await says_nothing(reader, writer)
+        ended.set()
+
+    async def run() -> None:
+        async with serving(hangs) as port:
+            line = Line(Address(host="127.0.0.1", port=port), client_name="test", timeout_sec=60)
+            question = asyncio.create_task(line.ask([("PING",)]))
+            await begun.wait()
+            line.close()
+            async with asyncio.timeout(5):
+                await ended.wait()
+            await asyncio.gather(question, return_exceptions=True)
+
+    asyncio.run(run())
+
+
 def test_a_question_that_was_given_up_does_not_shift_the_answers(swarm: Swarm) -> None:
     """Whoever asked is gone; its answer is nobody else's."""
 
