@@ -36,3 +36,8 @@ def pending(swarm: Swarm, target: str = "webhook") -> int:
     """How many alerts a target was not told of yet."""
     found: Any = swarm.system.client.xpending("healer:alerts:log", f"notify:{target}")
     return int(found["pending"])
+
+
+def under_way(swarm: Swarm, target: str = "webhook") -> None:
+    """Wait until healer knows what the target was told before: without that it tells nobody, bus or no bus."""
+    eventually(lambda: swarm.system.client.hexists("healer:notify:state", f"healer {target}"), "healer tells")

@@ -22,7 +22,7 @@ from receivers import (
     hang,
     receiving_mail,
 )
-from telling import FAILOVER_SEC, healer, kinds, pending, told, until
+from telling import FAILOVER_SEC, healer, kinds, pending, told, under_way, until
 from testkit import TIMEOUT_SEC, RealServer, Swarm, eventually, watching
 
 
@@ -166,6 +166,7 @@ def test_of_a_bus_that_is_away_people_hear_from_memory(swarm: Swarm, receiver: H
     swarm.start("rss_agg").ready()
     healer(swarm, receiver)
     swarm.until("rss_agg", "heartbeat_ok")
+    under_way(swarm)
     assert isinstance(swarm.system, RealServer)
     swarm.system.hang()
     try:
@@ -184,6 +185,7 @@ def test_of_what_a_full_bus_does_not_store_people_hear_from_memory(swarm: Swarm,
     worker = swarm.start("rss_agg").ready()
     watcher = healer(swarm, receiver)
     swarm.until("rss_agg", "heartbeat_ok")
+    under_way(swarm)
     swarm.system.client.config_set("maxmemory", "1")
     worker.stop()
     until(receiver, ("alert", "rss_agg"), within_sec=20)
