@@ -270,7 +270,7 @@ def test_what_reads_documents_is_as_closed_as_its_unit_and_ends_with_it(
     assert (closed["NoNewPrivs"], closed["Seccomp"], closed["CapEff"]) == ("1", "2", "0" * 16)
     assert swarm.run("cat", f"/proc/{parser}/oom_score_adj").strip() == "500"
     assert f"{MAX_MEMORY_BYTES} " in data_limit(swarm, parser)
-    assert stopped(swarm) < STOP_SEC
+    assert stopped(swarm) < STOP_SEC, end_of(swarm)
     swarm.systemctl("start", RSS_AGG)
     site.put("news", *titles(2))
     worked_through(swarm, 2)
@@ -281,7 +281,7 @@ def test_what_reads_documents_is_as_closed_as_its_unit_and_ends_with_it(
     eventually(lambda: site.given("news") > before, "a document hangs in it", 10)
     busy_sec = stopped(swarm)
     figure(f"{RSS_AGG}: stopped within {busy_sec:.2f} s while a document hangs in its parser")
-    assert busy_sec < STOP_SEC
+    assert busy_sec < STOP_SEC, end_of(swarm)
     swarm.systemctl("start", RSS_AGG)
     assert once(worked_through(swarm, 3))
     assert troubles(swarm) == []
@@ -306,6 +306,13 @@ def stopped(host: Machine) -> float:
     assert parsers(host) == []
     assert host.show(RSS_AGG, "Result", "ExecMainStatus") == ("success", "0")
     return took_sec(host, RSS_AGG, "ActiveExit", "InactiveEnter")
+
+
+def end_of(host: Machine) -> str:
+    """Where the time of the last stop of rss_agg went: how long its process lived on, and who said what when."""
+    lived_sec = took_sec(host, RSS_AGG, "ActiveExit", "ExecMainExit")
+    said = host.run("journalctl", "--no-pager", "--lines=40", "--output=short-precise", f"--unit={RSS_AGG}")
+    return f"its process lived on for {lived_sec:.2f} s\n{said}"
 
 
 def test_a_feed_over_tls_leaves_nothing_behind(swarm: Machine, site: Site, figure: Figure) -> None:

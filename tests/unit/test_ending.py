@@ -1,5 +1,8 @@
 """How a process ends when somebody has to mend something."""
 
+import re
+import subprocess
+import sys
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -35,6 +38,15 @@ def test_under_the_journal_each_line_is_an_error(tmp_path: Path, monkeypatch: py
     with path.open("w", encoding="utf-8") as stream, redirect_stderr(stream), pytest.raises(SystemExit):
         guarded(refuse)
     assert path.read_text("utf-8") == "<3>error: services: is missing\n<3>error: buses: must be an object\n"
+
+
+@pytest.mark.parametrize(("call", "words"), [("main", ["--version"]), ("seed", ["--help"])])
+def test_the_end_of_a_process_searches_nothing_that_it_has_imported(call: str, words: list[str]) -> None:
+    """The interpreter's last search for cycles, of which it tells if asked, leaves out all that was there."""
+    code = f"import gc, sys; from marketswarm.__main__ import {call}; gc.set_debug(gc.DEBUG_STATS); {call}()"
+    ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, timeout=60)
+    left_out = re.findall(r"objects in permanent generation: (\d+)", ended.stderr)
+    assert int(left_out[-1]) > 10_000
 
 
 def test_what_goes_well_comes_back() -> None:
