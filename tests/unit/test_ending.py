@@ -1,4 +1,4 @@
-"""How a process ends when somebody has to mend something."""
+"""How a process ends: by somebody's mistake with what to mend, and always at once."""
 
 import re
 import subprocess
@@ -43,7 +43,7 @@ def test_under_the_journal_each_line_is_an_error(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(("call", "words"), [("main", ["--version"]), ("seed", ["--help"])])
 def test_the_end_of_a_process_searches_nothing_that_it_has_imported(call: str, words: list[str]) -> None:
     """The interpreter's last search for cycles, of which it tells if asked, leaves out all that was there."""
-    code = f"import gc, sys; from marketswarm.__main__ import {call}; gc.set_debug(gc.DEBUG_STATS); {call}()"
+    code = f"import gc; from marketswarm.__main__ import {call}; gc.set_debug(gc.DEBUG_STATS); {call}()"
     ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, timeout=60)
     left_out = re.findall(r"objects in permanent generation: (\d+)", ended.stderr)
     assert int(left_out[-1]) > 10_000
