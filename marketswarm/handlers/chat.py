@@ -144,15 +144,19 @@ class Asker:
         headers = {"Authorization": f"Bearer {self.chat.api_key}"} if self.chat.api_key else {}
         url = f"{self.chat.base_url}/chat/completions"
         tries = 0
-        while True:
+        failure: PostError | None = None
+        while failure is None or self.now() < deadline:
             tries += 1
             try:
-                return await self.post(url, payload, headers=headers, timeout_sec=max(deadline - self.now(), 0.0))
+                return await self.post(url, payload, headers=headers, timeout_sec=deadline - self.now())
             except PostError as error:
-                pause_sec = max(backoff.next_sec(), error.retry_after_sec or 0.0)
-                if not error.transient or tries == _TRIES or self.now() + pause_sec >= deadline:
-                    raise
+                # A later try has what time is left: that it ran out of that says less than the failure before it.
+                failure = error if failure is None or self.now() < deadline else failure
+            pause_sec = max(backoff.next_sec(), failure.retry_after_sec or 0.0)
+            if not failure.transient or tries == _TRIES or self.now() + pause_sec >= deadline:
+                break
             await self.wait(pause_sec)
+        raise failure
 
     def _failed(self, reason: str) -> None:
         self._failures += 1

@@ -55,6 +55,9 @@ class Shelf:
 class World:
     """An endpoint that answers as its script says, in a time that passes only while somebody waits."""
 
+    late_sec = 0.0
+    """How much longer each wait lasts than it was asked to."""
+
     def __init__(self, *script: object, teller: str = "a", model: Chat = MODEL, takes_sec: float = 0.0) -> None:
         self.script = list(script)
         self.now = 100.0
@@ -75,7 +78,7 @@ class World:
     async def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.waits.append(seconds)
-        self.now += seconds
+        self.now += seconds + self.late_sec
 
     def handle(self, item: Item = ITEM) -> dict[str, object]:
         """Work through an item."""
@@ -232,6 +235,22 @@ def test_a_model_that_took_all_the_time_is_not_asked_again() -> None:
     """The item has waited long enough."""
     world = World(PostError("took longer than 30 s", transient=True), completion(GOOD), takes_sec=30.0)
     assert world.handle()["fallback"] == "took longer than 30 s"
+
+
+def test_a_wait_that_ends_too_late_is_followed_by_no_further_try() -> None:
+    """On a busy machine: there is no time left for it, and what is said is how the model failed."""
+    world = World(DOWN, completion(GOOD))
+    world.late_sec = 30.0
+    assert world.handle()["fallback"] == "HTTP 503"
+    assert len(world.posts) == 1
+
+
+def test_a_last_try_that_was_cut_short_hides_no_reason() -> None:
+    """It had 2 s: that it took longer says nothing of the model."""
+    world = World(DOWN, PostError("took longer than 2 s", transient=True), takes_sec=14.0)
+    world.late_sec = 14.0
+    assert world.handle()["fallback"] == "HTTP 503"
+    assert len(world.posts) == 2
 
 
 def test_a_failure_is_logged_once_and_its_end(caplog: pytest.LogCaptureFixture) -> None:
