@@ -246,7 +246,7 @@ def test_a_wait_that_ends_too_late_is_followed_by_no_further_try() -> None:
 
 
 def test_a_last_try_that_was_cut_short_hides_no_reason() -> None:
-    """It had 2 s: that it took longer says nothing of the model."""
+    """It had less than 2 s: that it took longer says nothing of the model."""
     world = World(DOWN, PostError("took longer than 2 s", transient=True), takes_sec=14.0)
     world.late_sec = 14.0
     assert world.handle()["fallback"] == "HTTP 503"
