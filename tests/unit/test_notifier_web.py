@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from receivers import (
     HttpReceiver,
     Trust,
     answer,
+    answer_after,
     disconnect,
     drip,
     endless,
@@ -280,20 +282,25 @@ def test_a_delivery_that_is_cancelled_leaves_no_child() -> None:
 
 
 def test_deliveries_at_the_same_time_do_not_wait_for_each_other(receiver: HttpReceiver) -> None:
-    """One that hangs holds up nobody, nor the loop that watches."""
-    receiver.then(hang())
+    """One that hangs holds up nobody, nor the loop that watches: what is held is answered once the next has arrived."""
+    delivered = threading.Event()
+    receiver.then(answer_after(delivered))
 
-    async def both() -> tuple[Outcome, Outcome]:
-        slow = asyncio.create_task(deliver(webhook(receiver, 2.0), MESSAGE, {}))
+    async def three(silent: HttpReceiver) -> tuple[Outcome, Outcome, Outcome]:
+        slow = asyncio.create_task(deliver(webhook(silent, 2.0), MESSAGE, {}))
+        held = asyncio.create_task(deliver(webhook(receiver), MESSAGE, {}))
         await asyncio.to_thread(eventually, lambda: receiver.requests, "a request")
         quick = await deliver(webhook(receiver), MESSAGE, {})
-        assert not slow.done()
-        return await slow, quick
+        assert not held.done()
+        delivered.set()
+        return await slow, await held, quick
 
-    assert asyncio.run(both()) == (
-        Outcome(Result.TRANSIENT, "no answer in 2 s"),
-        Outcome(Result.DELIVERED, "HTTP 204"),
-    )
+    with HttpReceiver().always(hang()) as hanging:
+        assert asyncio.run(three(hanging)) == (
+            Outcome(Result.TRANSIENT, "no answer in 2 s"),
+            Outcome(Result.DELIVERED, "HTTP 204"),
+            Outcome(Result.DELIVERED, "HTTP 204"),
+        )
 
 
 @pytest.mark.parametrize(
