@@ -30,6 +30,7 @@ SENTINEL: Final = "sentinel"
 WATCHERS: Final = (HEALER, SENTINEL)
 RSS_AGG: Final = "rss_agg"
 VEXY_AI: Final = "vexy_ai"
+MASSIVE: Final = "massive"
 SERVICES_GROUP: Final = "marketswarm.services"
 
 # Heartbeats.
@@ -88,6 +89,26 @@ INSIGHTS_FIELD: Final = "insight"
 INSIGHTS_MAXLEN: Final = 100_000
 HANDLERS_GROUP: Final = "marketswarm.handlers"
 DEFAULT_HANDLER: Final = "lexicon"
+
+# Probes.
+PROBES: Final = "massive:probes"
+"""A hash, a field a target: the latest result."""
+PROBES_LOG_MAXLEN: Final = 10_000
+PROBES_TOLD: Final = "massive:told"
+"""A hash on system-redis, a field a target: the probe_failed that was told of it and has not ended."""
+DEFAULT_PROBE_INTERVAL_SEC: Final = 30.0
+DEFAULT_PROBE_FAILS: Final = 2
+DEFAULT_NET_TIMEOUT_SEC: Final = 5.0
+DEFAULT_API_INTERVAL_SEC: Final = 60.0
+DEFAULT_API_TIMEOUT_SEC: Final = 10.0
+DEFAULT_MASSIVE_BASE_URL: Final = "https://api.massive.com"
+DEFAULT_MASSIVE_WS_URL: Final = "wss://socket.massive.com/stocks"
+NET_HOST_PROBE: Final = "net-host"
+NET_URL_PROBE: Final = "net-url"
+API_PROBE: Final = "massive-api"
+WS_PROBE: Final = "massive-ws"
+PROBES_OF_ENV: Final = (NET_HOST_PROBE, NET_URL_PROBE, API_PROBE, WS_PROBE)
+"""Targets that variables make, and no truth."""
 
 HEARTBEAT_MISS: Final = "heartbeat_miss"
 HEARTBEAT_OK: Final = "heartbeat_ok"
@@ -160,6 +181,18 @@ ENV_OPENAI_BASE_URL: Final = "OPENAI_BASE_URL"
 ENV_OPENAI_MODEL: Final = "OPENAI_MODEL"
 ENV_OPENAI_API_KEY: Final = "OPENAI_API_KEY"
 ENV_OPENAI_TIMEOUT_SEC: Final = "OPENAI_TIMEOUT_SEC"
+ENV_NET_PROBE_ON_START: Final = "NET_PROBE_ON_START"
+ENV_NET_PROBE_STRICT: Final = "NET_PROBE_STRICT"
+ENV_NET_TIMEOUT_SEC: Final = "NET_TIMEOUT_SEC"
+ENV_NET_HOST: Final = "NET_HOST"
+ENV_NET_URL: Final = "NET_URL"
+ENV_MASSIVE_API_KEY: Final = "MASSIVE_API_KEY"
+ENV_POLYGON_API_KEY: Final = "POLYGON_API_KEY"
+ENV_MASSIVE_BASE_URL: Final = "MASSIVE_BASE_URL"
+ENV_MASSIVE_WS_URL: Final = "MASSIVE_WS_URL"
+ENV_POLYGON_TIMEOUT_SEC: Final = "POLYGON_TIMEOUT_SEC"
+ENV_POLYGON_TEST_REST: Final = "POLYGON_TEST_REST"
+ENV_POLYGON_TEST_WS: Final = "POLYGON_TEST_WS"
 ENV_CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
 
 # systemd units.
@@ -255,6 +288,11 @@ def worker_lease(queue: str, group: str, consumer: str) -> str:
 def story_key(mark: str) -> str:
     """The key that names the first item of which a story was told in these words."""
     return f"vexy:story:{mark}"
+
+
+def probes_log(results: str) -> str:
+    """The stream of all results, beside the hash of the latest ones."""
+    return f"{results}:log"
 
 
 def canary_channel(watcher: str) -> str:

@@ -156,4 +156,52 @@ VARIABLES: Final = (
     ),
     Variable((names.ENV_OPENAI_API_KEY,), names.VEXY_AI, "the key for it, where it wants one"),
     Variable((names.ENV_OPENAI_TIMEOUT_SEC,), names.VEXY_AI, "how long it may take over an item", "30"),
+    Variable(
+        (names.ENV_NET_HOST, names.ENV_NET_URL),
+        names.MASSIVE,
+        "a host to connect to, as in `1.1.1.1:53` (without a port 443 is meant), and an address to ask, as in "
+        "`https://example.com/`: targets beside those of the truth",
+    ),
+    Variable(
+        (names.ENV_NET_TIMEOUT_SEC,),
+        names.MASSIVE,
+        "how long a probe may take in all where truth states no `timeout_sec`",
+        f"{names.DEFAULT_NET_TIMEOUT_SEC:g}",
+    ),
+    Variable(
+        (names.ENV_NET_PROBE_ON_START,),
+        names.MASSIVE,
+        "1: every target is probed at once at the start; 0: each in its turn",
+        "1",
+    ),
+    Variable(
+        (names.ENV_NET_PROBE_STRICT,),
+        names.MASSIVE,
+        "1: it does not start while one of those probes fails, and says which",
+        "0",
+    ),
+    Variable(
+        (names.ENV_MASSIVE_API_KEY, names.ENV_POLYGON_API_KEY),
+        names.MASSIVE,
+        "the key for the market API; the first that is set. Without one the API is not asked",
+    ),
+    Variable(
+        (names.ENV_MASSIVE_BASE_URL, names.ENV_MASSIVE_WS_URL),
+        names.MASSIVE,
+        "where the market API is",
+        f"`{names.DEFAULT_MASSIVE_BASE_URL}`, `{names.DEFAULT_MASSIVE_WS_URL}`",
+    ),
+    Variable(
+        (names.ENV_POLYGON_TIMEOUT_SEC,),
+        names.MASSIVE,
+        "how long the market API may take in all",
+        f"{names.DEFAULT_API_TIMEOUT_SEC:g}",
+    ),
+    Variable(
+        (names.ENV_POLYGON_TEST_REST, names.ENV_POLYGON_TEST_WS),
+        names.MASSIVE,
+        "1 or 0: whether the REST API is probed, and whether its websocket is. An account has one connection to "
+        "that, so a probe can throw out who works with it",
+        "1, 0",
+    ),
 )

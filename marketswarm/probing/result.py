@@ -11,8 +11,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One probe of a target.
 
     ``ok`` is None where it was skipped; ``step`` is the first that failed, None where none did; ``reason`` says why in
-    plain words, and is there for a good one as well where something is odd. ``ms`` is how long all of it took, ``steps``
-    how long each step; ``ts`` is when it began, in seconds since the epoch.
+    plain words, and is there for a good one as well where something is odd. ``ms`` is how long all of it took,
+    ``steps`` how long each step; ``ts`` is when it began, in seconds since the epoch.
     """
 
     ok: bool | None

@@ -2,12 +2,15 @@
 
 from marketswarm.settings.environment import Settings, inherited, journal_stream, load, own, read_env_file
 from marketswarm.settings.outward import Outward
+from marketswarm.settings.probing import Market, Probing
 from marketswarm.settings.working import Chat, Fetching, Working
 
 __all__ = [
     "Chat",
     "Fetching",
+    "Market",
     "Outward",
+    "Probing",
     "Settings",
     "Working",
     "inherited",

@@ -9,6 +9,7 @@ from marketswarm import names
 from marketswarm.address import Address
 from marketswarm.errors import BadEnvironmentError
 from marketswarm.settings.outward import Outward
+from marketswarm.settings.probing import Market, Probing
 from marketswarm.settings.reader import Reader
 from marketswarm.settings.working import Chat, Fetching, Working
 
@@ -36,6 +37,8 @@ class Settings:
     working: Working = field(default_factory=Working)
     chat: Chat | None = None
     """The model that the handler `openai` asks, where one is set up."""
+    probing: Probing = field(default_factory=Probing)
+    market: Market = field(default_factory=Market)
     notify_socket: str | None = None
     journal_stream: str | None = None
     watchdog_usec: str | None = None
@@ -78,6 +81,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         fetching=reading.fetching(reader),
         working=reading.working(reader),
         chat=reading.chat(reader),
+        probing=reading.probing(reader),
+        market=reading.market(reader),
         notify_socket=reader.text("NOTIFY_SOCKET"),
         journal_stream=reader.text("JOURNAL_STREAM"),
         watchdog_usec=reader.text("WATCHDOG_USEC"),

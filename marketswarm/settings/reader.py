@@ -8,6 +8,7 @@ from pathlib import Path
 from marketswarm import names
 from marketswarm.address import Address
 
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -59,6 +60,13 @@ class Reader:
             self.fault(name, f"must be a whole number from {least} to {most}, is {text!r}")
             return None
         return int(text)
+
+    def switch(self, name: str, *, default: bool) -> bool:
+        """Read what is either on or off."""
+        text = (self.text(name) or "").lower()
+        if text and text not in _SWITCH:
+            self.fault(name, f"must be 1 or 0, is {text!r}")
+        return _SWITCH.get(text, default)
 
     def level(self) -> str:
         """Read the log level."""

@@ -1,14 +1,17 @@
-"""Reads how feeds are fetched and items worked through."""
+"""Reads how feeds are fetched, items worked through, and the network and the market API probed."""
 
 from typing import Final
 
 from marketswarm import names
+from marketswarm.place import place_of
+from marketswarm.settings.probing import Market, Probing
 from marketswarm.settings.reader import Reader
-from marketswarm.settings.telling import web_url
+from marketswarm.settings.telling import loopback, web_url
 from marketswarm.settings.working import DEFAULT_CHAT_TIMEOUT_SEC, Chat, Fetching, Working
 
 _MAX_PER_FEED: Final = 5000
 _MAX_BLOCK_MS: Final = 60_000
+_HTTPS: Final = 443
 
 
 def fetching(reader: Reader) -> Fetching:
@@ -37,6 +40,69 @@ def chat(reader: Reader) -> Chat | None:
     api_key = _header(reader, names.ENV_OPENAI_API_KEY, secret=True)
     timeout_sec = reader.seconds(names.ENV_OPENAI_TIMEOUT_SEC) or DEFAULT_CHAT_TIMEOUT_SEC
     return Chat(base_url.rstrip("/"), model, api_key, timeout_sec) if base_url and model else None
+
+
+def probing(reader: Reader) -> Probing:
+    """Read how the network is probed. What is wrong is left with the reader."""
+    return Probing(
+        on_start=reader.switch(names.ENV_NET_PROBE_ON_START, default=True),
+        strict=reader.switch(names.ENV_NET_PROBE_STRICT, default=False),
+        timeout_sec=reader.seconds(names.ENV_NET_TIMEOUT_SEC) or names.DEFAULT_NET_TIMEOUT_SEC,
+        host=_host(reader),
+        url=_target(reader, names.ENV_NET_URL, ("https", "http")),
+    )
+
+
+def market(reader: Reader) -> Market:
+    """Read where the market API is, and the key for it. What is wrong is left with the reader."""
+    keys = [_header(reader, name, secret=True) for name in (names.ENV_MASSIVE_API_KEY, names.ENV_POLYGON_API_KEY)]
+    base_url = _safe(reader, names.ENV_MASSIVE_BASE_URL, ("https", "http"))
+    return Market(
+        base_url=(base_url or names.DEFAULT_MASSIVE_BASE_URL).rstrip("/"),
+        ws_url=_safe(reader, names.ENV_MASSIVE_WS_URL, ("wss", "ws")) or names.DEFAULT_MASSIVE_WS_URL,
+        api_key=keys[0] or keys[1],
+        timeout_sec=reader.seconds(names.ENV_POLYGON_TIMEOUT_SEC) or names.DEFAULT_API_TIMEOUT_SEC,
+        rest=reader.switch(names.ENV_POLYGON_TEST_REST, default=True),
+        websocket=reader.switch(names.ENV_POLYGON_TEST_WS, default=False),
+    )
+
+
+def _host(reader: Reader) -> str | None:
+    """Read a host to connect to, with a port where it is not that of https."""
+    text = reader.text(names.ENV_NET_HOST)
+    if text is None:
+        return None
+    for url in (f"tcp://{text}", f"tcp://{text}:{_HTTPS}"):
+        try:
+            place_of(url)
+        except ValueError:
+            continue
+        return url
+    reader.fault(names.ENV_NET_HOST, "must be a host, or host:port, as in 1.1.1.1:53; without a port 443 is meant")
+    return None
+
+
+def _safe(reader: Reader, name: str, schemes: tuple[str, ...]) -> str | None:
+    """Read where a key is sent to: not in plain text over a network."""
+    url = _target(reader, name, schemes)
+    if url and not place_of(url).secure and not loopback(place_of(url).host):
+        reader.fault(name, f"would show the key to the network on its way to another host; use {schemes[0]}://")
+        return None
+    return url
+
+
+def _target(reader: Reader, name: str, schemes: tuple[str, ...]) -> str | None:
+    """Read a URL without a secret in it; a fault shows nothing of it all the same."""
+    url = reader.text(name)
+    if url is None:
+        return None
+    try:
+        known = place_of(url).scheme in schemes
+    except ValueError:
+        known = False
+    if not known:
+        reader.fault(name, f"must be a URL as in {schemes[0]}://host/path, in ASCII, without user, password and #")
+    return url if known else None
 
 
 def _key(reader: Reader, name: str) -> str | None:

@@ -88,7 +88,7 @@ def _mail(reader: Reader, incomplete: list[str]) -> Mail | None:
     sender = _sender(reader, user)
     missing = [*_missing(host, recipients, user, password)]
     incomplete += missing
-    if password and security == "none" and host and not _loopback(host):
+    if password and security == "none" and host and not loopback(host):
         what = f"none would show {names.ENV_SMTP_PASS} to the network on its way to another host; use starttls or tls"
         reader.fault(names.ENV_SMTP_TLS, what)
     if missing or not host:
@@ -158,6 +158,7 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Whether what is sent to a host stays on this machine."""
     address = _ip(host)
     return host.lower() == "localhost" or (address is not None and address.is_loopback)

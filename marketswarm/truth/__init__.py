@@ -6,6 +6,7 @@ from marketswarm.truth.held import NOTHING, Held, Loaded, best, deviation, diges
 from marketswarm.truth.lint import warnings
 from marketswarm.truth.models import Position, Service, Truth, schema
 from marketswarm.truth.parse import parse
+from marketswarm.truth.probes import Api, Probe
 from marketswarm.truth.telling import REMINDER, TEXT_FIELDS, Telling
 from marketswarm.truth.windows import Window, maintenance_until
 
@@ -14,12 +15,14 @@ __all__ = [
     "REMINDER",
     "TEXT_FIELDS",
     "AccessPoint",
+    "Api",
     "Buses",
     "Endpoint",
     "Feed",
     "Held",
     "Loaded",
     "Position",
+    "Probe",
     "Service",
     "Stream",
     "Telling",

@@ -1,6 +1,6 @@
 """What a document of valid parts can still get wrong: the parts against one another."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from marketswarm import names
 from marketswarm.truth.models import Position, Truth
@@ -16,7 +16,9 @@ def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
     yield from _cycles(truth)
     yield from _short_timeouts(truth, left_out)
     yield from _repeated_targets(truth)
-    yield from _repeated_feeds(truth)
+    yield from _repeated_names(names.RSS_AGG, "feeds", [feed.name for feed in truth.section(names.RSS_AGG).feeds])
+    yield from _repeated_names(names.MASSIVE, "probes", truth.probe_names())
+    yield from _taken_probes(truth)
     yield from _far_insights(truth)
 
 
@@ -73,12 +75,19 @@ def _repeated_targets(truth: Truth) -> Iterator[str]:
             seen.add(target)
 
 
-def _repeated_feeds(truth: Truth) -> Iterator[str]:
+def _repeated_names(service: str, field: str, given: Iterable[str]) -> Iterator[str]:
     first: dict[str, int] = {}
-    for index, feed in enumerate(truth.section(names.RSS_AGG).feeds):
-        if first.setdefault(feed.name, index) != index:
-            loc = ("services", names.RSS_AGG, "feeds", index, "name")
-            yield line(loc, f"must differ from that of feeds[{first[feed.name]}], is {quoted(feed.name)}")
+    for index, name in enumerate(given):
+        if first.setdefault(name, index) != index:
+            loc = ("services", service, field, index, "name")
+            yield line(loc, f"must differ from that of {field}[{first[name]}], is {quoted(name)}")
+
+
+def _taken_probes(truth: Truth) -> Iterator[str]:
+    for index, name in enumerate(truth.probe_names()):
+        if name in names.PROBES_OF_ENV:
+            loc = ("services", names.MASSIVE, "probes", index, "name")
+            yield line(loc, f"must not be one of those that variables make, is {quoted(name)}")
 
 
 def _far_insights(truth: Truth) -> Iterator[str]:

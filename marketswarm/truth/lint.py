@@ -25,6 +25,9 @@ _READ_BY: Final = {
     "fetching": (names.RSS_AGG,),
     "stream": (names.RSS_AGG, names.VEXY_AI),
     "work": (names.VEXY_AI,),
+    "probes": (names.MASSIVE,),
+    "dns": (names.MASSIVE,),
+    "api": (names.MASSIVE,),
 }
 """Fields of a service's section, and in whose section they mean something."""
 # Editors read it to find the schema.
@@ -46,6 +49,8 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_unknown_maintenance(truth),
         *_hasty_feeds(truth),
         *_repeated_urls(truth),
+        *_hasty_api(truth),
+        *_slow_probes(truth),
     )
 
 
@@ -188,4 +193,24 @@ def _repeated_urls(truth: Truth) -> Iterator[str]:
         if first.setdefault(feed.url, index) != index:
             yield line(
                 (*_FEEDS, index, "url"), f"is that of feeds[{first[feed.url]}] too: each of its entries comes twice"
+            )
+
+
+def _hasty_api(truth: Truth) -> Iterator[str]:
+    interval_sec = truth.section(names.MASSIVE).api.interval_sec
+    if interval_sec < names.DEFAULT_API_INTERVAL_SEC:
+        yield line(
+            ("services", names.MASSIVE, "api", "interval_sec"),
+            f"should be >= {number(names.DEFAULT_API_INTERVAL_SEC)}, the free tier allows five requests a minute,"
+            f" is {number(interval_sec)}",
+        )
+
+
+def _slow_probes(truth: Truth) -> Iterator[str]:
+    for index, probe in enumerate(truth.section(names.MASSIVE).probes):
+        if probe.timeout_sec is not None and probe.timeout_sec > probe.interval_sec:
+            yield line(
+                ("services", names.MASSIVE, "probes", index, "timeout_sec"),
+                f"should be <= interval_sec ({number(probe.interval_sec)}), a slow probe delays the next one,"
+                f" is {number(probe.timeout_sec)}",
             )

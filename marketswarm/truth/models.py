@@ -11,10 +11,13 @@ from marketswarm.address import Address
 from marketswarm.truth.access import Access, Buses, Endpoint, bus_of, known_buses, naming
 from marketswarm.truth.feeds import Feed, Fetching, Stream, Work
 from marketswarm.truth.fields import BusName, Count, IntervalSec, Line, Section, ServiceName, Text, TimeoutSec
+from marketswarm.truth.probes import Api, NameServer, Probe
 from marketswarm.truth.telling import Notify, Telling
 
 MAX_BUSES: Final = 64
 MAX_FEEDS: Final = 5000
+MAX_PROBES: Final = 1000
+MAX_NAME_SERVERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,15 @@ class Service(Section):
         default=Stream(), description="The stream that it writes to. Read in the sections of rss_agg and vexy_ai only."
     )
     work: Work = Field(default=Work(), description="How items are worked through. Read in that of vexy_ai only.")
+    probes: Annotated[tuple[Probe, ...], Field(max_length=MAX_PROBES)] = Field(
+        default=(), strict=False, description="What is probed. Read in the section of massive only."
+    )
+    dns: Annotated[tuple[NameServer, ...], Field(max_length=MAX_NAME_SERVERS)] = Field(
+        default=(),
+        strict=False,
+        description="Name servers to ask instead of those of the host. Read in the section of massive only.",
+    )
+    api: Api = Field(default=Api(), description="How the market API is probed. Read in that of massive only.")
     runbook: Line | None = Field(
         default=None, description="What to do first when it is down; people are told it with the alert."
     )
@@ -184,6 +196,14 @@ class Truth(Section):
     def insights_to(self) -> Endpoint:
         """Say which stream vexy_ai writes to: the first that its ``publish_to`` names beside its beat."""
         return self._stream(names.VEXY_AI, self.section(names.VEXY_AI).access_points.writes(), names.INSIGHTS)
+
+    def results_to(self) -> Endpoint:
+        """Say which hash massive keeps its results in: the first key that its ``publish_to`` names beside its beat."""
+        return self._stream(names.MASSIVE, self.section(names.MASSIVE).access_points.writes(), names.PROBES)
+
+    def probe_names(self) -> tuple[str, ...]:
+        """Name the targets that massive probes by this document."""
+        return tuple(probe.name for probe in self.section(names.MASSIVE).probes)
 
     def telling(self) -> Telling:
         """Say how people are told: what stands under ``notify`` of healer, and the runbooks of all services."""

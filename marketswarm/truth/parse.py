@@ -17,6 +17,7 @@ from marketswarm.truth.credentials import Loc, leaks
 from marketswarm.truth.feeds import FEED_NAME, WEB_URL
 from marketswarm.truth.fields import BUS_NAME, SERVICE_NAME, TEXT
 from marketswarm.truth.models import MAX_BUSES, Truth
+from marketswarm.truth.probes import PROBE_NAME
 from marketswarm.truth.telling import REMINDER, TOLD_TYPE, WHEN
 from marketswarm.truth.wording import line, number, shown
 
@@ -43,6 +44,7 @@ _PATTERN_PHRASES: Final = {
     BUS_NAME: "must be a name of 1 to 63 letters a-z, digits and -, not - in front",
     WEB_URL: "must be a URL as in https://example.com/feed.xml, without a blank or a #",
     FEED_NAME: "must be a name of 1 to 64 letters, digits, blanks and _.&+-, no blank at its ends",
+    PROBE_NAME: "must be a name of 1 to 64 letters, digits and _.-, a letter or digit in front",
     WHEN: "must be a time as in 02:00 or 2026-12-01T02:00",
     TOLD_TYPE: f"must be {REMINDER} or a type of alert, as in {names.HEARTBEAT_MISS}",
 }

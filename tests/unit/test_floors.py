@@ -9,10 +9,10 @@ import pytest
 import marketswarm
 
 PACKAGE = Path(marketswarm.__file__).parent
-GROUND = {"names", "errors", "address", "text", "version"}
+GROUND = {"names", "errors", "address", "place", "text", "version"}
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables"},
-    {"liveness", "notices", "feeds"},
+    {"liveness", "notices", "feeds", "probing"},
     {"line", "isolated"},
     {
         "clock",

@@ -14,6 +14,7 @@ _URL: Final = re.compile(
 _PORTS: Final = {"tls": 443, "https": 443, "http": 80, "wss": 443, "ws": 80}
 _SECURE: Final = ("tls", "https", "wss")
 _MAX_PORT: Final = 65_535
+_MAX_NAME: Final = 253
 
 
 class Step(StrEnum):
@@ -67,7 +68,7 @@ def place_of(url: str) -> Place:
 
 
 def _wrong_with(scheme: str, host: str, port: str | None, path: str | None) -> str | None:
-    if not host or (":" in host and not _is_address(host)) or len(host) > 253 or ".." in host:
+    if not host or (":" in host and not _is_address(host)) or len(host) > _MAX_NAME or ".." in host:
         return "must have a host that is a name, or an address with [ ] around one of IPv6"
     if scheme == "dns" and port:
         return "must be dns://host without a port; services.massive.dns says whom to ask"
