@@ -99,3 +99,9 @@ class ServiceManagerError(MarketSwarmError):
     """systemd does not say how its units are."""
 
     exit_code = 69  # EX_UNAVAILABLE
+
+
+class ProbesFailedError(MarketSwarmError):
+    """A target that has to be reached at the start, and is not."""
+
+    exit_code = 69  # EX_UNAVAILABLE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from marketswarm import names
+from marketswarm import columns, names
 from marketswarm.bus import connect
 from marketswarm.feedbook import FeedBook
 from marketswarm.feeds.state import FeedState
@@ -21,7 +21,6 @@ CLIENT_NAME: Final = "marketswarm:feeds"
 OVERDUE_SEC: Final = names.DEFAULT_SCHEDULE_SEC
 """So long after its time a feed counts as left alone: feeds of one host wait for each other, and that is no fault."""
 NONE: Final = "the truth names no feeds: add them under services.rss_agg.feeds, then run marketswarm-seed"
-_LONGEST_SEC: Final = 10**12
 _WHY: Final = 300
 """So many characters of an error; it may come from anyone who can write to the bus."""
 
@@ -112,22 +111,15 @@ def view_of(feeds: Iterable[Feed], states: Mapping[str, FeedState], now: float) 
 
 
 _STYLES: Final = {Word.OK: "green", Word.BROKEN: "bold red"}
-_COLUMNS: Final = ("feed", "state", "fetched", "http", "entries", "items", "next", "why")
-_STATE: Final = _COLUMNS.index("state")
+_COLUMNS: Final = ("feed", columns.STATE, "fetched", "http", "entries", "items", "next", "why")
 
 
 def render(view: FeedsView, paint: Paint, now: float) -> str:
     """Lay the feeds out for people, a line a feed, and a sum. ``now`` in seconds since the epoch."""
     if not view.rows:
         return NONE
-    table = [_cells(row, now) for row in view.rows]
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *table, strict=True)]
-    lines = [paint(_line(_COLUMNS, widths).rstrip(), "dim")]
-    for row, cells in zip(view.rows, table, strict=True):
-        before, state, after = cells[:_STATE], cells[_STATE], cells[_STATE + 1 :]
-        padding = " " * (widths[_STATE] - len(state))
-        painted = paint(state, _STYLES.get(row.word, "yellow")) + padding
-        lines.append(f"{_line(before, widths)}  {painted}  {_line(after, widths[_STATE + 1 :])}".rstrip())
+    rows = [(_STYLES.get(row.word, "yellow"), _cells(row, now)) for row in view.rows]
+    lines = columns.table(_COLUMNS, rows, paint)
     notes = [paint(f"! {note}", "yellow") for note in view.notes]
     return "\n".join([*lines, "", _sum(view), *notes])
 
@@ -137,7 +129,7 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
     return (
         row.name,
         str(row.word),
-        _ago(state.fetched, now),
+        columns.ago(state.fetched, now),
         str(state.status or "-"),
         str(state.entries),
         str(state.items),
@@ -151,8 +143,8 @@ def _next(row: Row, now: float) -> str:
         return "-"
     left_sec = row.state.next_at - now
     if row.overdue:
-        return f"{_span(-left_sec)} overdue"
-    return f"in {_span(left_sec)}" if left_sec > 0 else "now"
+        return f"{columns.span(-left_sec)} overdue"
+    return f"in {columns.span(left_sec)}" if left_sec > 0 else "now"
 
 
 def _why(row: Row, now: float) -> str:
@@ -160,7 +152,9 @@ def _why(row: Row, now: float) -> str:
     words = [printable(state.error)[:_WHY]] if state.error else []
     if state.broken:
         often = f"{state.failures} times in a row, " if state.failures > 1 else ""
-        words.append(f"{often}last well {_ago(state.succeeded, now)}" if state.succeeded else f"{often}never well")
+        words.append(
+            f"{often}last well {columns.ago(state.succeeded, now)}" if state.succeeded else f"{often}never well"
+        )
     if state.moved_to:
         words.append(f"moved to {printable(state.moved_to)}, put that into the truth")
     return "; ".join(words)
@@ -174,21 +168,6 @@ def _sum(view: FeedsView) -> str:
 
 def _feeds(count: int) -> str:
     return f"{count} feed" if count == 1 else f"{count} feeds"
-
-
-def _ago(at: float, now: float) -> str:
-    return f"{_span(now - at)} ago" if at else "-"
-
-
-def _span(seconds: float) -> str:
-    """Write a span in its largest unit, the rest cut off: ``45s``, ``12m``, ``2h``, ``3d``."""
-    left = round(min(max(0.0, seconds), _LONGEST_SEC))
-    units = (("d", 86_400), ("h", 3600), ("m", 60))
-    return next((f"{left // size}{unit}" for unit, size in units if left >= size), f"{left}s")
-
-
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False))
 
 
 def as_json(view: FeedsView) -> dict[str, Any]:

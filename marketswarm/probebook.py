@@ -5,7 +5,6 @@ from typing import Final
 
 from marketswarm import names
 from marketswarm.bus import Bus
-from marketswarm.line import Command
 from marketswarm.probing.result import Result, decode_result, encode_result
 
 PROBE_FIELD: Final = "probe"
@@ -30,11 +29,11 @@ class ProbeBook:
 
         A call whose answer is lost may have been carried out; the history has it twice then.
         """
-        to_log: Command = ("XADD", self._log, "MAXLEN", "~", names.PROBES_LOG_MAXLEN, "*")
+        to_log = ("XADD", self._log, "MAXLEN", "~", names.PROBES_LOG_MAXLEN, "*")
         written = [(name, encode_result(result)) for name, result in results]
-        commands: list[Command] = [(*to_log, PROBE_FIELD, name, RESULT_FIELD, raw) for name, raw in written]
-        commands.append(("HSET", self._key, *(word for pair in dict(written).items() for word in pair)))
-        await self._bus.ask([("MULTI",), *commands, ("EXEC",)])
+        history = [(*to_log, PROBE_FIELD, name, RESULT_FIELD, raw) for name, raw in written]
+        latest = ("HSET", self._key, *(word for pair in dict(written).items() for word in pair))
+        await self._bus.ask([("MULTI",), *history, latest, ("EXEC",)])
 
     async def forget_but(self, targets: Iterable[str]) -> None:
         """Drop the latest results of targets that there are no more; the history keeps theirs."""

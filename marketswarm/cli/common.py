@@ -1,17 +1,25 @@
 """What the commands share."""
 
+import asyncio
 import contextlib
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
 
 import click
 
 from marketswarm import names
 from marketswarm.ending import guarded
-from marketswarm.errors import BadTruthError
+from marketswarm.errors import BadTruthError, MarketSwarmError
+
+if TYPE_CHECKING:
+    # Only then: what shows nothing does not wait for them.
+    from marketswarm.settings import Settings
+    from marketswarm.term import Paint
 
 TRUTH_OPTION = click.option(
     "--truth",
@@ -33,6 +41,56 @@ SERVICE_ARGUMENT = click.argument("service", shell_complete=_services)
 OPTIONAL_SERVICE_ARGUMENT = click.argument("service", required=False, shell_complete=_services)
 
 INTERRUPTED = 130
+CANNOT_TELL: Final = 3
+
+
+class View(Protocol):
+    """What a command shows."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+
+
+_View = TypeVar("_View", bound=View)
+
+
+def cannot_tell(
+    error: MarketSwarmError, *, as_json: bool, otherwise: Mapping[str, Any] = MappingProxyType({})
+) -> NoReturn:
+    """Say why nothing can be said, and exit with 3. ``otherwise`` is what else the JSON has then."""
+    if as_json:
+        click.echo(json.dumps({"exit_code": CANNOT_TELL, **otherwise, "notes": str(error).splitlines()}))
+    else:
+        click.echo(f"can't tell: {error}", err=True)
+    sys.exit(CANNOT_TELL)
+
+
+def show(
+    look: "Callable[[Settings], Awaitable[_View]]",
+    render: "Callable[[_View, Paint], str]",
+    shape: Callable[[_View], dict[str, Any]],
+    *,
+    as_json: bool,
+    otherwise: Mapping[str, Any] = MappingProxyType({}),
+) -> NoReturn:
+    """Look, print what was found for people or as JSON, and exit with its code; 3 where one cannot look."""
+    from marketswarm import settings, term
+
+    try:
+        environment = settings.load()
+        found = asyncio.run(_awaited(look(environment)))
+    except MarketSwarmError as error:
+        cannot_tell(error, as_json=as_json, otherwise=otherwise)
+    if as_json:
+        click.echo(json.dumps(shape(found)))
+    else:
+        click.echo(render(found, term.painter(sys.stdout, allowed=environment.colour)))
+    sys.exit(found.exit_code)
+
+
+async def _awaited(looking: Awaitable[_View]) -> _View:
+    return await looking
 
 
 def _call(command: Callable[[], Any]) -> Any:

@@ -9,6 +9,7 @@ from marketswarm.cli.document import truth
 from marketswarm.cli.host import install, uninstall
 from marketswarm.cli.notify import notify
 from marketswarm.cli.play import demo, up
+from marketswarm.cli.probing import probes
 from marketswarm.cli.reading import feeds, queue
 from marketswarm.cli.seeding import seed
 from marketswarm.cli.silencing import ack, silence, silences, unsilence
@@ -35,13 +36,14 @@ def main() -> None:
       marketswarm run healer         # one service, as its unit runs it
       marketswarm status             # who is up and who is down
       marketswarm alerts --follow    # what is being announced
+      marketswarm probes             # what can be reached, and what not
       marketswarm feeds              # how each feed is doing
       marketswarm queue              # what of them waits for a worker
       marketswarm silence SERVICE    # tell nobody of it for an hour
     """
 
 
-LOOK = (status, alerts, feeds, queue, doctor)
+LOOK = (status, alerts, probes, feeds, queue, doctor)
 TELL = (silence, unsilence, silences, ack, notify)
 RUN = (run, up, demo, truth, install, uninstall, seed, unit_failed)
 for command in (*LOOK, *TELL, *RUN):

@@ -5,26 +5,17 @@ import json
 import re
 import sys
 import time
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
-from marketswarm.cli.common import JSON_OPTION, Command
+from marketswarm.cli.common import JSON_OPTION, Command, cannot_tell, show
 from marketswarm.errors import MarketSwarmError
 
-CANNOT_TELL: Final = 3
 NOT_ALL: Final = 1
 SHOWN: Final = 50
 """So many dead items are listed for people."""
 _ENTRY_ID: Final = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
-
-
-def _cannot_tell(error: MarketSwarmError, *, as_json: bool) -> NoReturn:
-    if as_json:
-        click.echo(json.dumps({"exit_code": CANNOT_TELL, "notes": str(error).splitlines()}))
-    else:
-        click.echo(f"can't tell: {error}", err=True)
-    sys.exit(CANNOT_TELL)
 
 
 @click.command(cls=Command, short_help="Show a line for each feed.")
@@ -53,19 +44,14 @@ def feeds(*, as_json: bool) -> None:
       1   a feed is broken, or has long been due
       3   can't tell: no bus, no truth, or a variable that is not usable
     """
-    from marketswarm import feedview, settings, term
+    from marketswarm import feedview
 
-    try:
-        environment = settings.load()
-        found = asyncio.run(feedview.look(environment))
-    except MarketSwarmError as error:
-        _cannot_tell(error, as_json=as_json)
-    if as_json:
-        click.echo(json.dumps(feedview.as_json(found)))
-    else:
-        paint = term.painter(sys.stdout, allowed=environment.colour)
-        click.echo(feedview.render(found, paint, time.time()))
-    sys.exit(found.exit_code)
+    show(
+        feedview.look,
+        lambda found, paint: feedview.render(found, paint, time.time()),
+        feedview.as_json,
+        as_json=as_json,
+    )
 
 
 def _entry_ids(_ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,21 +110,11 @@ def queue(ids: tuple[str, ...], *, dead: bool, resend: bool, drop: bool, as_json
         elif dead:
             _list_dead(as_json=as_json)
         else:
-            sys.exit(_show(as_json=as_json))
+            from marketswarm import queueing
+
+            show(queueing.look, queueing.render, queueing.as_json, as_json=as_json)
     except MarketSwarmError as error:
-        _cannot_tell(error, as_json=as_json)
-
-
-def _show(*, as_json: bool) -> int:
-    from marketswarm import queueing, settings, term
-
-    environment = settings.load()
-    found = asyncio.run(queueing.look(environment))
-    if as_json:
-        click.echo(json.dumps(queueing.as_json(found)))
-    else:
-        click.echo(queueing.render(found, term.painter(sys.stdout, allowed=environment.colour)))
-    return found.exit_code
+        cannot_tell(error, as_json=as_json)
 
 
 def _list_dead(*, as_json: bool) -> None:

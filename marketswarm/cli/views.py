@@ -7,10 +7,7 @@ import time
 
 import click
 
-from marketswarm.cli.common import JSON_OPTION, Command
-from marketswarm.errors import MarketSwarmError
-
-CANNOT_TELL = 3
+from marketswarm.cli.common import CANNOT_TELL, JSON_OPTION, Command, show
 
 
 class _Status(Command):
@@ -54,22 +51,9 @@ def status(*, as_json: bool) -> None:
       2   something is down
       3   can't tell
     """
-    from marketswarm import overview, settings, term
+    from marketswarm import overview
 
-    try:
-        environment = settings.load()
-        found = asyncio.run(overview.look(environment))
-    except MarketSwarmError as error:
-        if as_json:
-            click.echo(json.dumps({"exit_code": CANNOT_TELL, "services": [], "notes": str(error).splitlines()}))
-        else:
-            click.echo(f"can't tell: {error}", err=True)
-        sys.exit(CANNOT_TELL)
-    if as_json:
-        click.echo(json.dumps(found.as_json()))
-    else:
-        click.echo(overview.render(found, term.painter(sys.stdout, allowed=environment.colour)))
-    sys.exit(found.exit_code)
+    show(overview.look, overview.render, overview.Overview.as_json, as_json=as_json, otherwise={"services": []})
 
 
 @click.command(cls=Command, short_help="Show the alerts that were announced.")

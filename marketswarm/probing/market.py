@@ -1,7 +1,7 @@
 """What an answer of the market API means.
 
-Source: https://massive.com/docs (Massive was Polygon.io): the REST API's statuses, ``GET /v1/marketstatus/now``, and the
-status messages of the websocket.
+Source: https://massive.com/docs (Massive was Polygon.io): the REST API's statuses, ``GET /v1/marketstatus/now``, and
+the status messages of the websocket.
 """
 
 from dataclasses import dataclass
@@ -61,10 +61,17 @@ class _Event(msgspec.Struct):
 
 _NO_KEY: Final = "it does not know the key"
 _BY_STATUS: Final = {
-    401: (Outcome.BAD_KEY, f"answers 401, {_NO_KEY}"),
-    403: (Outcome.NOT_ENTITLED, "answers 403, the plan of the key does not have this"),
-    429: (Outcome.THROTTLED, "answers 429, it was asked too often"),
+    401: Answer(Outcome.BAD_KEY, f"answers 401, {_NO_KEY}"),
+    403: Answer(Outcome.NOT_ENTITLED, "answers 403, the plan of the key does not have this"),
+    429: Answer(Outcome.THROTTLED, "answers 429, it was asked too often"),
 }
+_BY_LOGIN: Final = {
+    "auth_success": Answer(Outcome.OK),
+    "max_connections": Answer(Outcome.THROTTLED, "the account has as many connections as it may"),
+}
+_REFUSALS: Final = ("auth_failed", "auth_timeout", "error")
+_PLAN: Final = ("plan", "not authorized")
+"""What it says to a key that is good, but not for this."""
 _decode_now: Final = msgspec.json.Decoder(_Now).decode
 _decode_events: Final = msgspec.json.Decoder(list[_Event]).decode
 
@@ -72,7 +79,7 @@ _decode_events: Final = msgspec.json.Decoder(list[_Event]).decode
 def answer_of(status: int, body: bytes, now: float) -> Answer:
     """Judge an answer to ``GET /v1/marketstatus/now`` that came at ``now``, in seconds since the epoch."""
     if status in _BY_STATUS:
-        return Answer(*_BY_STATUS[status])
+        return _BY_STATUS[status]
     if status != _OK:
         return Answer(Outcome.DOWN, f"answers {status}")
     try:
@@ -90,18 +97,18 @@ def login_of(message: str) -> Answer | None:
         events = _decode_events(message)
     except UNREADABLE:
         return Answer(Outcome.DOWN, "what it says is no status message")
-    for event in events:
-        if event.status == "auth_success":
-            return Answer(Outcome.OK)
-        if event.status == "max_connections":
-            return Answer(Outcome.THROTTLED, "the account has as many connections as it may")
-        if event.status in ("auth_failed", "error", "not_authorized"):
-            said = printable(event.message)[:_SAID]
-            bad = "auth" in f"{event.status} {event.message}".lower()
-            if "not authorized" in event.message.lower() or event.status == "not_authorized":
-                return Answer(Outcome.NOT_ENTITLED, "the plan of the key has no websocket")
-            return Answer(Outcome.BAD_KEY, _NO_KEY) if bad else Answer(Outcome.DOWN, f"it says: {said}")
-    return None
+    return next(filter(None, map(_login, events)), None)
+
+
+def _login(event: _Event) -> Answer | None:
+    if event.status not in _REFUSALS:
+        return _BY_LOGIN.get(event.status)
+    said = event.message.lower()
+    if any(words in said for words in _PLAN):
+        return Answer(Outcome.NOT_ENTITLED, "the plan of the key has no websocket")
+    if event.status == "auth_failed" or "auth" in said:
+        return Answer(Outcome.BAD_KEY, _NO_KEY)
+    return Answer(Outcome.DOWN, f"it says: {printable(event.message)[:_SAID]}")
 
 
 def _skew_sec(server_time: str, now: float) -> float | None:
