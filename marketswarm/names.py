@@ -29,6 +29,7 @@ HEALER: Final = "healer"
 SENTINEL: Final = "sentinel"
 WATCHERS: Final = (HEALER, SENTINEL)
 RSS_AGG: Final = "rss_agg"
+MASSIVE: Final = "massive"
 VEXY_AI: Final = "vexy_ai"
 MASSIVE: Final = "massive"
 SERVICES_GROUP: Final = "marketswarm.services"
@@ -69,6 +70,16 @@ DEFAULT_RATE_LIMIT_SEC: Final = 60.0
 DEFAULT_REMIND_SEC: Final = 14_400.0
 DEFAULT_WEBHOOK_TIMEOUT_SEC: Final = 10.0
 DEFAULT_DEADMAN_SEC: Final = 60.0
+
+# Probes.
+PROBES_TOLD: Final = "massive:told"
+"""A hash, a field a target: the probe_failed that was told of it, and has not ended."""
+NET_HOST_PROBE: Final = "net-host"
+NET_URL_PROBE: Final = "net-url"
+API_PROBE: Final = "massive-api"
+WS_PROBE: Final = "massive-ws"
+PROBES_OF_ENV: Final = (NET_HOST_PROBE, NET_URL_PROBE, API_PROBE, WS_PROBE)
+"""What massive probes by its environment."""
 
 # Feeds, and what is made of them.
 QUEUE: Final = "rss:queue"
@@ -124,6 +135,8 @@ FLAPPING: Final = "flapping"
 STABLE: Final = "stable"
 SERVICE_RESTARTED: Final = "service_restarted"
 DUPLICATE_INSTANCE: Final = "duplicate_instance"
+PROBE_FAILED: Final = "probe_failed"
+PROBE_OK: Final = "probe_ok"
 
 # The journal. An id never changes: systemd/marketswarm.catalog explains the alert under it, and searches rely on it.
 JOURNAL_PREFIX: Final = "MARKETSWARM_"
@@ -142,6 +155,8 @@ MESSAGE_IDS: Final = {
     STABLE: "91bc6a1ae8f447e0b793fcb8129964b3",
     SERVICE_RESTARTED: "bfe64296c3c040a2af9a63cbf6a13f49",
     DUPLICATE_INSTANCE: "1ef4fd5c7ac64512b987c96b43cf954c",
+    PROBE_FAILED: "d651a863c031455a8efde3a8872368ba",
+    PROBE_OK: "b7f06aa9709541e4880177be90b33bec",
 }
 
 # Environment.
@@ -238,6 +253,11 @@ def lease_key(service: str) -> str:
 def health_key(service: str) -> str:
     """The key that holds a service's latest alert or ok object."""
     return f"health:{service}"
+
+
+def probe_subject(svc: str, probe: str) -> str:
+    """What people call a probe of a service, as in ``massive/broker``: by it they silence and acknowledge it."""
+    return f"{svc}/{probe}"
 
 
 def notify_group(target: str) -> str:

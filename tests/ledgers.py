@@ -15,6 +15,8 @@ from marketswarm.messages import (
     HeartbeatOk,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     ServiceRestarted,
     Stable,
     TruthDrift,
@@ -95,6 +97,8 @@ _MAKERS: Mapping[str, Callable[..., Alert]] = {
     "restarted": lambda ts, svc: ServiceRestarted(svc, 1, ts),
     "doubled": lambda ts, svc: DuplicateInstance(svc, ts),
     "drifted": lambda ts, bus: TruthDrift(bus, "another", ts),
+    "bad": lambda ts, probe: ProbeFailed("massive", probe, "tls", "expired", 3, ts, ts - 60.0),
+    "good": lambda ts, probe, *reason: ProbeOk("massive", probe, 60.0, ts, reason=" ".join(reason)),
     "failed": lambda ts, unit: UnitFailed(unit, "oom-kill", ts),
 }
 

@@ -31,10 +31,12 @@ from marketswarm.messages.alerts import (
     subject,
 )
 from marketswarm.messages.heartbeats import Heartbeat, Malformed, decode_heartbeat, decode_plain
+from marketswarm.messages.probes import DROPPED, ProbeFailed, ProbeOk
 from marketswarm.messages.records import ServiceRecord, decode_record
 from marketswarm.messages.wire import UNREADABLE, encode
 
 __all__ = [
+    "DROPPED",
     "MISSES",
     "TROUBLES",
     "UNREADABLE",
@@ -51,6 +53,8 @@ __all__ = [
     "Malformed",
     "MassMiss",
     "MassOk",
+    "ProbeFailed",
+    "ProbeOk",
     "ServiceRecord",
     "ServiceRestarted",
     "Stable",

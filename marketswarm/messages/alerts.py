@@ -1,4 +1,4 @@
-"""What healer and sentinel tell: alerts for people and programs, and the verdicts that ``health:<svc>`` holds."""
+"""What the swarm tells: alerts for people and programs, and the verdicts that ``health:<svc>`` holds."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from marketswarm import names
+from marketswarm.messages.probes import ProbeFailed, ProbeOk
 from marketswarm.messages.wire import UNREADABLE
 from marketswarm.text import printable
 
@@ -213,9 +214,21 @@ Alert = (
     | BusOk
     | TruthDrift
     | UnitFailed
+    | ProbeFailed
+    | ProbeOk
 )
 MISSES: Final = (HeartbeatMiss, HealerMiss)
-TROUBLES: Final = (*MISSES, MassMiss, Flapping, ServiceRestarted, DuplicateInstance, BusLost, TruthDrift, UnitFailed)
+TROUBLES: Final = (
+    *MISSES,
+    MassMiss,
+    Flapping,
+    ServiceRestarted,
+    DuplicateInstance,
+    BusLost,
+    TruthDrift,
+    UnitFailed,
+    ProbeFailed,
+)
 """The alerts that call for somebody; the others say that it is over."""
 
 _decode_alert: Callable[[bytes], Alert] = msgspec.json.Decoder(Alert).decode
@@ -230,12 +243,14 @@ def decode_alert(raw: bytes) -> Alert | None:
 
 
 def subject(alert: Alert) -> str:
-    """Whom the alert is about: a service, a bus, or a unit."""
+    """Whom the alert is about: a service, a bus, a unit, or a probe."""
     match alert:
         case BusLost() | BusOk() | TruthDrift() | MassMiss() | MassOk():
             return alert.bus
         case UnitFailed():
             return alert.unit
+        case ProbeFailed() | ProbeOk():
+            return names.probe_subject(alert.svc, alert.probe)
         case _:
             return alert.svc
 

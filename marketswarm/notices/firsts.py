@@ -19,6 +19,7 @@ _OF_TYPES: Final = {
     names.FLAPPING: f"journalctl -u {_UNIT} -n 50",
     names.SERVICE_RESTARTED: f"journalctl -u {_UNIT} -n 50",
     names.DUPLICATE_INSTANCE: f"systemctl status {_UNIT} on each host that has it; stop one of them",
+    names.PROBE_FAILED: "marketswarm probes",
 }
 _OF_REASONS: Final = {
     "stopped": f"somebody stopped it; if that was not meant: sudo systemctl start {_UNIT}",

@@ -18,6 +18,8 @@ from marketswarm.messages import (
     HeartbeatOk,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     Stable,
     decode_alert,
     kind,
@@ -40,9 +42,9 @@ class Part(Enum):
 def part(alert: Alert) -> Part:
     """Say what an alert does."""
     match alert:
-        case HeartbeatMiss() | HealerMiss() | MassMiss() | Flapping() | BusLost():
+        case HeartbeatMiss() | HealerMiss() | MassMiss() | Flapping() | BusLost() | ProbeFailed():
             return Part.OPENS
-        case HeartbeatOk() | HealerOk() | MassOk() | Stable() | BusOk():
+        case HeartbeatOk() | HealerOk() | MassOk() | Stable() | BusOk() | ProbeOk():
             return Part.CLOSES
         case _:
             return Part.STANDS
@@ -59,6 +61,8 @@ def name(alert: Alert) -> str:
             return f"flapping {alert.svc}"
         case BusLost() | BusOk():
             return f"bus {alert.bus}"
+        case ProbeFailed() | ProbeOk():
+            return f"probe {subject(alert)}"
         case _:
             return f"{kind(alert)} {subject(alert)}"
 
@@ -92,12 +96,16 @@ def read(event: bytes) -> Alert | None:
 
 
 def began(alert: Alert) -> float:
-    """When the trouble began that an alert tells of, epoch seconds: at the last beat, where there was one."""
+    """When the trouble began that an alert tells of, epoch seconds: at the last beat, at the first bad probe."""
     match alert:
         case HeartbeatMiss() | HealerMiss():
             return round(alert.ts - alert.late_sec, 3)
         case BusOk():
             return round(alert.ts - alert.lost_sec, 3)
+        case ProbeFailed():
+            return alert.since
+        case ProbeOk():
+            return round(alert.ts - alert.failed_sec, 3)
         case _:
             return float(alert.ts)
 

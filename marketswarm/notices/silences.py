@@ -11,7 +11,7 @@ from marketswarm.messages import UNREADABLE
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """Nobody is told of ``subject`` (a service, a bus, a unit, or ``*``) until then. Times are epoch seconds."""
+    """Nobody is told of ``subject`` until then: a service, bus, probe or unit, or ``*``. Times are epoch seconds."""
 
     subject: str
     since: float

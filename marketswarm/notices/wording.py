@@ -20,6 +20,8 @@ from marketswarm.messages import (
     HeartbeatOk,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     kind,
     subject,
 )
@@ -34,12 +36,14 @@ _KEY_CHARS = 32
 _REMINDER = "reminder"
 _UNWATCHED = "Until it is back, nobody is told of any other service that goes down."
 _UNHEARD = "Healer cannot hear it. Services there may be well: nobody can tell, or is told, until it is back."
+_UNKNOWN = "It failed when it was last probed. Whether it is well, nobody knows."
 _REASONS = {
     "stopped": "it was stopped",
     "crashed": "its process is gone, and nobody starts it again",
     "restarting": "its process is gone, and systemd cannot start it",
     "wedged": "it hangs: its process is connected to its bus and does not beat",
 }
+_PROBE_FAILED, _PROBE_OK, _NOT_PROBED = "PROBE FAILED", "PROBE OK", "NOT PROBED ANY MORE"
 _HEADLINES = {
     names.HEARTBEAT_MISS: "DOWN: {svc}",
     names.HEARTBEAT_OK: "UP: {svc}",
@@ -55,7 +59,11 @@ _HEADLINES = {
     names.UNIT_FAILED: "FAILED: {unit}",
     names.SERVICE_RESTARTED: "RESTARTED: {svc}",
     names.DUPLICATE_INSTANCE: "TWO PROCESSES: {svc}",
+    names.PROBE_FAILED: f"{_PROBE_FAILED}: {{subject}}",
+    names.PROBE_OK: f"{_PROBE_OK}: {{subject}}",
 }
+# Under these words a message lists what it tells several of, in this order.
+_LISTED = ("DOWN", _PROBE_FAILED, "STILL DOWN", f"STILL {_PROBE_FAILED}", "UP", _PROBE_OK, _NOT_PROBED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +138,23 @@ class Words:
         if item.kind is Kind.REMINDER:
             return f"Since {began_at}. {why}".rstrip()
         match alert:
-            case HeartbeatMiss() | HealerMiss() if alert.late_sec < alert.timeout_sec:
-                return f"It was never heard; it is watched since {began_at}. {why}".rstrip()
             case HeartbeatMiss() | HealerMiss():
-                found = f"{alert.late_sec:.0f} s before it was missed (timeout {alert.timeout_sec:g} s)"
-                unwatched = f" {_UNWATCHED}" if isinstance(alert, HealerMiss) else ""
-                return f"Last beat {began_at}, {found}. {why}".rstrip() + unwatched
+                return _missed(alert, began_at, why)
             case HeartbeatOk() | HealerOk() if item.opened:
                 return f"It was down from {began_at} to {self.time(alert.ts)}."
+            case ProbeFailed() | ProbeOk():
+                return self._probed(alert, began_at)
             case BusLost():
                 return f"{self.time(alert.ts)}: {_UNHEARD} {_sentence(printable(alert.reason))}".rstrip()
             case _:
                 return f"{self.time(alert.ts)}: {_sentence(printable(alert.says()))}"
+
+    def _probed(self, alert: ProbeFailed | ProbeOk, began_at: str) -> str:
+        if isinstance(alert, ProbeFailed):
+            return f"Since {began_at}. {_sentence(printable(alert.says()))}"
+        if alert.dropped:
+            return f"{self.time(alert.ts)}: {_UNKNOWN}"
+        return f"It failed from {began_at} to {self.time(alert.ts)}."
 
     def time(self, ts: float) -> str:
         """Write a time as ``2026-01-31 14:03:12 CET (13:03:12 UTC)``."""
@@ -165,7 +178,8 @@ def test_message(key: str, sender: str) -> Message:
 
 def headline(item: Item, now: float) -> str:
     """Say the most important in one line."""
-    line = printable(_HEADLINES[kind(item.alert)].format_map(msgspec.structs.asdict(item.alert)))
+    form = f"{_NOT_PROBED}: {{subject}}" if _dropped(item.alert) else _HEADLINES[kind(item.alert)]
+    line = printable(form.format_map(msgspec.structs.asdict(item.alert) | {"subject": subject(item.alert)}))
     if item.kind is Kind.REMINDER:
         return f"STILL {line}, for {spoken(now - since(item))}"
     lasted = lasted_sec(item)
@@ -180,11 +194,27 @@ def since(item: Item) -> float:
 def lasted_sec(item: Item) -> float | None:
     """How long it lasted, where it is over and known."""
     # When a storm was told of says nothing of how long each of its services was silent.
-    known = (item.opened is not None and not isinstance(item.alert, MassOk)) or isinstance(item.alert, BusOk)
-    return round(item.alert.ts - since(item), 3) if item.kind is Kind.RECOVERY and known else None
+    if item.kind is not Kind.RECOVERY or isinstance(item.alert, MassOk) or _dropped(item.alert):
+        return None
+    known = item.opened is not None or isinstance(item.alert, BusOk | ProbeOk)
+    return round(item.alert.ts - since(item), 3) if known else None
+
+
+def _missed(alert: HeartbeatMiss | HealerMiss, began_at: str, why: str) -> str:
+    if alert.late_sec < alert.timeout_sec:
+        return f"It was never heard; it is watched since {began_at}. {why}".rstrip()
+    found = f"{alert.late_sec:.0f} s before it was missed (timeout {alert.timeout_sec:g} s)"
+    unwatched = f" {_UNWATCHED}" if isinstance(alert, HealerMiss) else ""
+    return f"Last beat {began_at}, {found}. {why}".rstrip() + unwatched
+
+
+def _dropped(alert: Alert) -> bool:
+    return isinstance(alert, ProbeOk) and alert.dropped
 
 
 def _why(alert: Alert) -> str:
+    if isinstance(alert, ProbeFailed):
+        return printable(alert.fault())
     if not isinstance(alert, MISSES):
         return printable(alert.says())
     return _REASONS.get(alert.reason, printable(alert.reason) if alert.reason != "unknown" else "")
@@ -197,7 +227,7 @@ def _sentence(text: str) -> str:
 
 def _count(items: Sequence[Item], now: float) -> str:
     """Sum up several things in one line."""
-    found: dict[str, list[Item]] = {word: [] for word in ("DOWN", "STILL DOWN", "UP", "")}
+    found: dict[str, list[Item]] = {word: [] for word in (*_LISTED, "")}
     for item in items:
         found[_heading(item)].append(item)
     more = found.pop("")
@@ -208,12 +238,19 @@ def _count(items: Sequence[Item], now: float) -> str:
 
 
 def _heading(item: Item) -> str:
-    """Say under which word its service is listed; empty where it has a headline of its own."""
-    if isinstance(item.alert, HeartbeatOk | HealerOk):
-        return "UP"
-    if not isinstance(item.alert, MISSES):
-        return ""
-    return "STILL DOWN" if item.kind is Kind.REMINDER else "DOWN"
+    """Say under which word its service or probe is listed; empty where it has a headline of its own."""
+    match item.alert:
+        case HeartbeatOk() | HealerOk():
+            return "UP"
+        case ProbeOk():
+            return _NOT_PROBED if item.alert.dropped else _PROBE_OK
+        case HeartbeatMiss() | HealerMiss():
+            word = "DOWN"
+        case ProbeFailed():
+            word = _PROBE_FAILED
+        case _:
+            return ""
+    return f"STILL {word}" if item.kind is Kind.REMINDER else word
 
 
 def _others(down: Sequence[str], items: Sequence[Item]) -> list[str]:

@@ -20,6 +20,8 @@ from marketswarm.messages import (
     HeartbeatOk,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     ServiceRestarted,
     Stable,
     TruthDrift,
@@ -43,6 +45,8 @@ EXAMPLES: tuple[Alert, ...] = (
     Stable("rss_agg", "down", 1),
     ServiceRestarted("rss_agg", 2, 1),
     DuplicateInstance("rss_agg", 1),
+    ProbeFailed("massive", "broker", "tls", "its certificate is not valid (expired)", 3, 1, 0.5),
+    ProbeOk("massive", "broker", 12.3, 1, reason="dropped"),
 )
 WIDTH = 80 - len("░░ ")
 """Of a terminal, less the mark that journalctl puts before each line."""

@@ -23,6 +23,8 @@ from marketswarm.messages import (
     HeartbeatOk,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     Stable,
     encode,
 )
@@ -136,6 +138,9 @@ def test_an_old_alert_has_its_date(age_sec: float, stamp: str) -> None:
         (encode(MassOk("system-redis", 3, 0, (), "g", 1)), "green"),
         (encode(Flapping("a", 4, 600.0, 1)), "bold red"),
         (encode(Stable("a", "up", 1)), "green"),
+        (encode(ProbeFailed("massive", "a", "tls", "expired", 3, 1, 0.5)), "bold red"),
+        (encode(ProbeOk("massive", "a", 12.3, 1)), "green"),
+        (encode(ProbeOk("massive", "a", 12.3, 1, reason="dropped")), "green"),
     ],
 )
 def test_bad_news_is_red(raw: bytes, style: str) -> None:

@@ -25,6 +25,8 @@ from marketswarm.messages import (
     HeartbeatOk,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     ServiceRestarted,
     Stable,
     TruthDrift,
@@ -185,6 +187,9 @@ def test_an_alert_is_one_entry_with_all_that_it_says(stream: TextIO, journald: s
         (Stable("mesh", "up", 1), "5", "MARKETSWARM_SERVICE=mesh"),
         (ServiceRestarted("mesh", 2, 1), "3", "MARKETSWARM_SERVICE=mesh"),
         (DuplicateInstance("mesh", 1), "3", "MARKETSWARM_SERVICE=mesh"),
+        (ProbeFailed("massive", "broker", "tls", "expired", 3, 1, 0.5), "3", "MARKETSWARM_PROBE=broker"),
+        (ProbeFailed("massive", "broker", "tls", "expired", 3, 1, 0.5), "3", "MARKETSWARM_SERVICE=massive"),
+        (ProbeOk("massive", "broker", 12.3, 1), "5", "MARKETSWARM_PROBE=broker"),
     ],
 )
 def test_trouble_is_an_error_and_its_end_a_notice(

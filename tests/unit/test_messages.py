@@ -21,6 +21,8 @@ from marketswarm.messages import (
     Malformed,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     ServiceRecord,
     ServiceRestarted,
     Stable,
@@ -109,6 +111,19 @@ ALERTS: list[tuple[Alert, bytes, str]] = [
         b'{"type":"duplicate_instance","svc":"rss_agg","ts":1762435000}',
         "duplicate_instance rss_agg: two processes beat under this name; stop one of them",
     ),
+    (
+        ProbeFailed("massive", "broker", "tls", "its certificate is not valid (expired)", 3, 1762435100, 1762435080.5),
+        (
+            b'{"type":"probe_failed","svc":"massive","probe":"broker","step":"tls","reason":"its certificate is not'
+            b' valid (expired)","fails":3,"ts":1762435100,"since":1762435080.5}'
+        ),
+        "probe_failed massive/broker: fails at tls: its certificate is not valid (expired); 3 times in a row",
+    ),
+    (
+        ProbeOk("massive", "broker", 12.34, 1762435200),
+        b'{"type":"probe_ok","svc":"massive","probe":"broker","failed_sec":12.34,"ts":1762435200}',
+        "probe_ok massive/broker: answers again after 12.3 s",
+    ),
 ]
 VERDICTS = ("heartbeat_miss", "heartbeat_ok", "healer_miss", "healer_ok")
 
@@ -125,7 +140,13 @@ def test_alerts_have_the_bytes_of_the_contract(alert: Alert, raw: bytes, line: s
     assert encode(alert) == raw
     assert decode_alert(raw) == alert
     assert kind(alert) == json.loads(raw)["type"]
-    assert subject(alert) in ("rss_agg", "healer", "market-redis", "marketswarm-bootstrap.service")
+    assert subject(alert) in (
+        "rss_agg",
+        "healer",
+        "market-redis",
+        "marketswarm-bootstrap.service",
+        "massive/broker",
+    )
     assert service_of(alert) == (json.loads(raw)["svc"] if kind(alert) in VERDICTS else None)
     assert group_of(alert) == ""
 
@@ -190,13 +211,47 @@ def test_of_many_the_first_are_named(alert: MassMiss | MassOk, says: str) -> Non
     assert alert.says() == says
 
 
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        (1, "fails at dns: no such name"),
+        (2, "fails at dns: no such name; 2 times in a row"),
+    ],
+)
+def test_a_probe_that_failed_once_failed_no_times_in_a_row(fails: int, says: str) -> None:
+    """Only of several it is said how many."""
+    assert ProbeFailed("massive", "broker", "dns", "no such name", fails, 2, 1).says() == says
+
+
+@pytest.mark.parametrize(
+    ("reason", "dropped", "says"),
+    [
+        ("", False, "answers again after 12.3 s"),
+        ("dropped", True, "is not probed any more"),
+        ("of a later version", False, "answers again after 12.3 s"),
+    ],
+)
+def test_of_a_probe_that_was_dropped_nobody_says_that_it_is_well(reason: str, says: str, *, dropped: bool) -> None:
+    """It has its alert, which ends the matter."""
+    alert = ProbeOk("massive", "broker", 12.3, 1, reason=reason)
+    assert (alert.dropped, alert.says()) == (dropped, says)
+    assert decode_alert(encode(alert)) == alert
+
+
 @pytest.mark.parametrize(("alert", "raw", "line"), ALERTS)
 def test_an_alert_is_one_line_with_its_type_its_subject_and_its_seconds(alert: Alert, raw: bytes, line: str) -> None:
     """What the journal shows."""
     assert sentence(alert) == line
 
 
-@pytest.mark.parametrize("alert", [HealerOk("a\nhealer_miss b", 0), BusLost("system-redis", "no\r\nreason\x1b[2J", 0)])
+@pytest.mark.parametrize(
+    "alert",
+    [
+        HealerOk("a\nhealer_miss b", 0),
+        BusLost("system-redis", "no\r\nreason\x1b[2J", 0),
+        ProbeFailed("m", "b\n", "tls", "\x1b[2J", 3, 0, 0),
+    ],
+)
 def test_a_sentence_stays_one_printable_line(alert: Alert) -> None:
     """What somebody else put on the bus forges no second line and plays no tricks on a terminal."""
     assert sentence(alert).isprintable()
@@ -358,6 +413,8 @@ def test_a_beat_comes_back_as_it_was_sent(beat: Heartbeat) -> None:
         b'{"svc":"healer","ts":1}',
         b'{"type":"heartbeat_miss","svc":"mesh","ts":1}',
         b'{"type":"healer_ok","svc":"healer","ts":"now"}',
+        b'{"type":"probe_ok","svc":"massive","failed_sec":1,"ts":1}',
+        b'{"type":"probe_failed","svc":"massive","probe":"a","step":"tls","reason":"x","fails":1,"ts":1,"since":1e999}',
         b'{"type":"healer_ok","svc":"hea\xff","ts":1}',
         b"[" * 100_000,
         b'{"type":"healer_ok","svc":"healer","ts":1,"x":' + b"[" * 100_000,

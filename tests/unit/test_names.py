@@ -21,6 +21,7 @@ def test_keys_and_channels_are_those_of_the_contract() -> None:
     )
     assert names.RECORDS == "healer:records"
     assert not names.RECORDS.endswith(names.HEARTBEAT_SUFFIX)
+    assert names.PROBES_TOLD == "massive:told"
 
 
 def test_the_ids_of_alerts_never_change() -> None:
@@ -40,7 +41,15 @@ def test_the_ids_of_alerts_never_change() -> None:
         "stable": "91bc6a1a",
         "service_restarted": "bfe64296",
         "duplicate_instance": "1ef4fd5c",
+        "probe_failed": "d651a863",
+        "probe_ok": "b7f06aa9",
     }
+
+
+def test_people_call_a_probe_by_its_service_and_its_target() -> None:
+    """Silences and acknowledgements are kept by it; no service and no bus has a name like that."""
+    assert names.probe_subject(names.MASSIVE, "broker") == "massive/broker"
+    assert names.PROBES_OF_ENV == ("net-host", "net-url", "massive-api", "massive-ws")
 
 
 def test_the_buses_are_on_loopback_by_number() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm.messages import Alert, BusLost, HeartbeatMiss, UnitFailed, encode
+from marketswarm.messages import Alert, BusLost, HeartbeatMiss, ProbeFailed, UnitFailed, encode
 from marketswarm.notices.incidents import paced_by
 from marketswarm.notices.silences import Ack, Pauses, Silence, decode_ack, decode_silence
 
@@ -85,6 +85,7 @@ def test_no_bytes_are_too_much(raw: bytes) -> None:
         (UnitFailed("marketswarm@mesh.service", "exit status 1", 1), "mesh"),
         (UnitFailed("marketswarm-redis@system.service", "exit status 1", 1), "marketswarm-redis@system.service"),
         (UnitFailed("marketswarm-truth.service", "exit status 65", 1), "marketswarm-truth.service"),
+        (ProbeFailed("massive", "broker", "tls", "expired", 3, 1, 0.5), "massive/broker"),
     ],
 )
 def test_a_silence_of_a_service_is_one_of_its_unit(alert: Alert, about: str) -> None:

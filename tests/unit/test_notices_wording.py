@@ -17,6 +17,8 @@ from marketswarm.messages import (
     HeartbeatMiss,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     ServiceRestarted,
     Stable,
     TruthDrift,
@@ -27,6 +29,7 @@ from marketswarm.notices.wording import Words
 
 CET = timezone(timedelta(hours=1), "CET")
 UNIT = "marketswarm@mesh.service"
+BAD = ProbeFailed("massive", "broker", "tls", "its certificate is not valid (expired)", 3, TS, TS - 60.5)
 
 
 def in_cet(ts: float) -> datetime:
@@ -127,6 +130,17 @@ def text(one: Item, *down: str, words: Words | None = None) -> str:
                 f"First: systemctl status {UNIT} on each host that has it; stop one of them",
             ],
         ),
+        (
+            BAD,
+            [
+                "PROBE FAILED: massive/broker",
+                (
+                    "Since 2025-11-06 12:49:57 UTC. Fails at tls: its certificate is not valid (expired);"
+                    " 3 times in a row."
+                ),
+                "First: marketswarm probes",
+            ],
+        ),
     ],
 )
 def test_an_alert_says_what_since_when_and_what_to_do_first(alert: Alert, lines: list[str]) -> None:
@@ -175,6 +189,30 @@ def test_an_alert_says_what_since_when_and_what_to_do_first(alert: Alert, lines:
             None,
             ["STABLE: mesh, down", "2025-11-06 12:50:58 UTC: No change for a while; it is down."],
         ),
+        (
+            ProbeOk("massive", "broker", 100.0, TS + 40),
+            BAD,
+            [
+                "PROBE OK: massive/broker, after 1 min 40 s",
+                "It failed from 2025-11-06 12:49:57 UTC to 2025-11-06 12:51:38 UTC.",
+            ],
+        ),
+        (
+            ProbeOk("massive", "broker", 12.0, TS),
+            None,
+            [
+                "PROBE OK: massive/broker, after 12 s",
+                "It failed from 2025-11-06 12:50:46 UTC to 2025-11-06 12:50:58 UTC.",
+            ],
+        ),
+        (
+            ProbeOk("massive", "broker", 100.0, TS + 40, reason="dropped"),
+            BAD,
+            [
+                "NOT PROBED ANY MORE: massive/broker",
+                ("2025-11-06 12:51:38 UTC: It failed when it was last probed. Whether it is well, nobody knows."),
+            ],
+        ),
     ],
 )
 def test_a_recovery_says_how_long_it_lasted_where_that_is_known(
@@ -190,6 +228,15 @@ def test_a_reminder_says_for_how_long() -> None:
         "STILL DOWN: mesh, for 2 h 3 min",
         "Since 2025-11-06 12:50:26 UTC. Its process is gone, and nobody starts it again.",
         f"First: systemctl status {UNIT}; journalctl -u {UNIT} -n 50",
+    ]
+
+
+def test_a_reminder_of_a_probe_says_for_how_long_and_counts_nothing() -> None:
+    """How often it had failed was said, and is not so any more."""
+    assert text(item(BAD, Kind.REMINDER)).split("\n") == [
+        "STILL PROBE FAILED: massive/broker, for 2 h 4 min",
+        "Since 2025-11-06 12:49:57 UTC. Fails at tls: its certificate is not valid (expired).",
+        "First: marketswarm probes",
     ]
 
 

@@ -10,6 +10,8 @@ from marketswarm.messages import (
     HeartbeatMiss,
     HeartbeatOk,
     MassMiss,
+    ProbeFailed,
+    ProbeOk,
     ServiceRestarted,
     TruthDrift,
     UnitFailed,
@@ -30,6 +32,16 @@ def miss(service: str, what: Kind = Kind.ALERT) -> Item:
 def back(service: str) -> Item:
     """Make a recovery."""
     return item(HeartbeatOk(service, 0.1, TS), Kind.RECOVERY)
+
+
+def bad(probe: str, what: Kind = Kind.ALERT) -> Item:
+    """Make a probe that fails."""
+    return item(ProbeFailed("massive", probe, "tls", "expired", 3, TS, TS - 60.0), what)
+
+
+def good(probe: str, reason: str = "") -> Item:
+    """Make its end."""
+    return item(ProbeOk("massive", probe, 60.0, TS, reason=reason), Kind.RECOVERY)
 
 
 def message(*items: Item, down: tuple[str, ...] = ()) -> Message:
@@ -53,6 +65,16 @@ def message(*items: Item, down: tuple[str, ...] = ()) -> Message:
         ([miss(f"s{n:02}") for n in range(10)], "DOWN: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09"),
         ([miss(f"s{n:02}") for n in range(50)], "DOWN: s00, s01, s02, s03, s04, s05, s06, s07, s08, s09 and 40 more"),
         ([miss("a"), back("a"), miss("a"), miss("b")], "DOWN: a, b; UP: a"),
+        ([bad("a"), bad("b")], "PROBE FAILED: massive/a, massive/b"),
+        ([good("b"), bad("a"), good("c")], "PROBE FAILED: massive/a; PROBE OK: massive/b, massive/c"),
+        (
+            [bad("a"), bad("b", Kind.REMINDER), good("c", "dropped"), good("d"), miss("e")],
+            (
+                "DOWN: e; PROBE FAILED: massive/a; STILL PROBE FAILED: massive/b; PROBE OK: massive/d; "
+                "NOT PROBED ANY MORE: massive/c"
+            ),
+        ),
+        ([bad("a"), item(BusLost("b", "refused", TS))], "PROBE FAILED: massive/a; BUS LOST: b"),
     ],
 )
 def test_several_things_are_summed_up_in_a_line(items: list[Item], title: str) -> None:
@@ -108,6 +130,10 @@ def test_programs_get_what_people_get_and_the_alert_itself() -> None:
         item(BusLost(HOSTILE, HOSTILE, TS)),
         item(UnitFailed(HOSTILE, HOSTILE, TS)),
         item(TruthDrift("b", HOSTILE, TS)),
+        bad(HOSTILE),
+        good(HOSTILE, "dropped"),
+        item(ProbeFailed(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 10**300, TS, -1e308)),
+        item(ProbeOk(HOSTILE, HOSTILE, 1e308, TS), Kind.RECOVERY),
         item(HeartbeatMiss("mesh", 1e308, 1e308, TS)),
         item(HeartbeatMiss("mesh", -1e308, -1e308, TS)),
         item(HeartbeatMiss("mesh", 31.4, 30.0, 10**300)),

@@ -15,6 +15,8 @@ from marketswarm.messages import (
     HeartbeatMiss,
     MassMiss,
     MassOk,
+    ProbeFailed,
+    ProbeOk,
     ServiceRestarted,
     Stable,
     TruthDrift,
@@ -45,6 +47,14 @@ FIELDS = "{svc}|{type}|{reason}|{since}|{ago}|{lasted}|{also}|{first}|{host}"
             names.HEARTBEAT_OK,
             "mesh|heartbeat_ok|beating, last beat 0.1 s ago|2025-11-06 12:50:26 UTC|2 h 3 min|2 h 3 min|a||healer@host",
         ),
+        (
+            item(ProbeFailed("massive", "broker", "tls", "it has expired", 3, TS, TS - 60.0)),
+            names.PROBE_FAILED,
+            (
+                "massive/broker|probe_failed|fails at tls: it has expired|2025-11-06 12:49:58 UTC|2 h 4 min|0 s|a, mesh"
+                "|marketswarm probes|healer@host"
+            ),
+        ),
     ],
 )
 def test_the_truth_may_have_words_of_its_own(one: Item, form: str, said: str) -> None:
@@ -70,6 +80,8 @@ EVERY: tuple[Alert, ...] = (
     BusOk("b", 45.0, TS),
     TruthDrift("b", "none", TS),
     UnitFailed("u", "oom-kill", TS),
+    ProbeFailed("massive", "broker", "tls", "expired", 3, TS, TS - 60.0),
+    ProbeOk("massive", "broker", 60.0, TS),
 )
 
 
