@@ -47,12 +47,16 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A verdict to keep: its JSON, whose health it is, and whether it is told: logged as an alert, and published."""
+    """A verdict to keep: its JSON, whose health it is, and whether it is told: logged as an alert, and published.
+
+    ``beside`` is one more command, for the same transaction.
+    """
 
     event: bytes
     health_of: str | None
     log: bool = True
     publish: bool = True
+    beside: Command | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,7 @@ class Bus:
         health = {names.health_key(entry.health_of): entry.event for entry in entries if entry.health_of}
         if health:
             commands.append(("MSET", *(word for pair in health.items() for word in pair)))
+        commands += [entry.beside for entry in entries if entry.beside]
         if channel:
             commands += [("PUBLISH", channel, entry.event) for entry in entries if entry.publish]
         answers = await self.ask([("MULTI",), *commands, ("EXEC",)], refusals=True)

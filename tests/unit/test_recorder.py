@@ -18,6 +18,8 @@ from marketswarm.messages import (
     HeartbeatMiss,
     HeartbeatOk,
     MassMiss,
+    ProbeFailed,
+    ProbeOk,
     ServiceRecord,
     decode_alert,
     encode,
@@ -32,6 +34,8 @@ OK = HeartbeatOk("rss_agg", 0.1, 2)
 OTHER = HeartbeatMiss("mesh", 31.2, 30.0, 3)
 LOST = BusLost("market-redis", "silent", 4)
 FOUND = BusOk("market-redis", 1.5, 5)
+BAD = ProbeFailed("massive", "broker", "tls", "expired", 3, 6, 5.5)
+GOOD = ProbeOk("massive", "broker", 12.3, 7)
 WELL = ServiceRecord("alive")
 WORN = ServiceRecord("alive", lost_beats=7)
 DARK = ServiceRecord("missed")
@@ -335,6 +339,21 @@ def test_a_bus_has_no_health() -> None:
     assert [(health_of, log, channel) for _, health_of, log, channel in buses.log.details] == [
         (None, True, CHANNEL)
     ] * 3
+
+
+@pytest.mark.parametrize("fails", [[], [GONE], [LATE], [FULL], [FULL, GONE, LATE]])
+def test_which_probes_fail_is_remembered_with_the_alert(fails: list[Exception | None]) -> None:
+    """It goes along however often the bus has to be asked, and no service's health changes by it."""
+    buses = Buses()
+    buses.log.record_fails = [*fails]
+    recorder = record(buses, announce(BAD, MISS, GOOD), stored(buses.log, 3))
+    assert [(entry.health_of, entry.beside) for entry in buses.log.entries] == [
+        (None, ("HSET", "massive:told", "broker", encode(BAD))),
+        ("rss_agg", None),
+        (None, ("HDEL", "massive:told", "broker")),
+    ]
+    assert buses.log.kept == buses.log.heard == raw([BAD, MISS, GOOD])
+    assert (recorder.waiting, set(recorder.missed)) == ([], {"rss_agg"})
 
 
 def test_an_alert_is_one_line_in_the_journal(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,10 +10,22 @@ from typing import Any
 
 import msgspec
 
+from marketswarm import names
 from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.line import Command
 from marketswarm.log.alerts import announce
-from marketswarm.messages import MISSES, Alert, ServiceRecord, decode_alert, encode, group_of, service_of
+from marketswarm.messages import (
+    MISSES,
+    Alert,
+    ProbeFailed,
+    ProbeOk,
+    ServiceRecord,
+    decode_alert,
+    encode,
+    group_of,
+    service_of,
+)
 from marketswarm.pacing import Backoff
 
 RETRY_CAP_SEC = 5.0
@@ -87,7 +99,7 @@ class Recorder:
             self._missed[alert.svc] = event
         elif service:
             self._missed.pop(service, None)
-        self._put(_Verdict(Entry(event, service), published=False))
+        self._put(_Verdict(Entry(event, service, beside=_beside(alert, event)), published=False))
 
     def note(self, alert: Alert) -> None:
         """Store a verdict as a service's health where there is none, and tell nobody."""
@@ -225,6 +237,17 @@ class Recorder:
         if str(error) != self._refusal:
             self._refusal = str(error)
             _log.error("alerts are published but cannot be stored: %s", error)
+
+
+def _beside(alert: Alert, event: bytes) -> Command | None:
+    """What changes with an alert besides health: massive's next process goes by which probes were told to fail."""
+    match alert:
+        case ProbeFailed():
+            return ("HSET", names.PROBES_TOLD, alert.probe, event)
+        case ProbeOk():
+            return ("HDEL", names.PROBES_TOLD, alert.probe)
+        case _:
+            return None
 
 
 async def _within(event: asyncio.Event, seconds: float) -> None:
