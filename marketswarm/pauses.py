@@ -34,7 +34,7 @@ async def read(system: Bus) -> Pauses:
 
 
 async def silence(settings: Settings, subject: str, for_sec: float, why: str) -> Silence:
-    """Store that nobody is to be told of a service, a bus or everything from now on; replaces an earlier silence.
+    """Store that nobody is to be told of a service, a bus, a probe or everything; replaces an earlier silence.
 
     Raises BadEnvironmentError for a name that the truth does not have, and what ``truth_in_use`` raises; everything
     (``*``) can be silenced without a truth.
@@ -70,18 +70,27 @@ async def in_force(settings: Settings) -> list[Silence]:
 
 
 async def acknowledge(settings: Settings, subject: str, why: str) -> bool:
-    """Store that somebody knows of a service that is down, or of a bus, which is not looked at.
+    """Store that somebody knows of a service that is down, a probe that fails, or a bus, which is not looked at.
 
-    Returns False, and stores nothing, for a service that is not down. Raises as ``silence`` does.
+    Returns False, and stores nothing, for what is well as far as people were told. Raises as ``silence`` does.
     """
     truth = await truth_in_use(settings, client_name=CLIENT_NAME)
     check(subject, truth)
     async with _system(settings, truth) as system:
-        health = (await system.health([subject])).get(subject, b"")
-        if subject in _services(truth) and not isinstance(decode_alert(health), MISSES):
+        if not await _may_be_down(system, subject, truth):
             return False
         ack = Ack(subject, time.time(), by=person(), why=one_line(why))
         await system.set_fields(names.ACKS, {subject: encode(ack)})
+    return True
+
+
+async def _may_be_down(system: Bus, subject: str, truth: Truth) -> bool:
+    if subject in _services(truth):
+        health = (await system.health([subject])).get(subject, b"")
+        return isinstance(decode_alert(health), MISSES)
+    if subject in truth.probe_subjects():
+        told = await system.fields(names.PROBES_TOLD)
+        return subject in {names.probe_subject(names.MASSIVE, probe) for probe in told}
     return True
 
 
@@ -118,13 +127,13 @@ def _services(truth: Truth) -> set[str]:
 
 
 def check(subject: str, truth: Truth) -> None:
-    """Refuse a name that is neither a service nor a bus, with the one that may be meant. Raises BadEnvironmentError."""
-    known = sorted(_services(truth) | truth.bus_urls().keys())
+    """Refuse a name of no service, bus or probe, with the one that may be meant. Raises BadEnvironmentError."""
+    known = [*sorted(_services(truth) | truth.bus_urls().keys()), *truth.probe_subjects()]
     if subject in known or subject == names.EVERYTHING:
         return
     near = difflib.get_close_matches(subject[:_SHOWN], known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {_some(known)}"
-    raise BadEnvironmentError(f"the truth has no service and no bus named {subject[:_SHOWN]!r}; {hint}")
+    raise BadEnvironmentError(f"there is no service, bus or probe named {subject[:_SHOWN]!r}; {hint}")
 
 
 def _some(known: Iterable[str]) -> str:

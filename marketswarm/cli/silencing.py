@@ -71,7 +71,9 @@ WHY_OPTION = click.option("--why", metavar="TEXT", default="", callback=_short, 
 )
 @WHY_OPTION
 def silence(service: str | None, for_sec: int, why: str, *, everything: bool) -> None:
-    """Tell nobody of SERVICE for a while, as while you work on it; SERVICE may also be a bus.
+    """Tell nobody of SERVICE for a while, as while you work on it.
+
+    SERVICE may also be a bus or a probe, as in massive/NAME. Who silences massive silences none of its probes.
 
     Its state is still tracked: it stands in `marketswarm status` and `marketswarm alerts` as ever, and programs hear
     of it. Only messages to people are held back. Silenced again, the new end counts.
@@ -80,6 +82,7 @@ def silence(service: str | None, for_sec: int, why: str, *, everything: bool) ->
     Examples:
       marketswarm silence rss_agg
       marketswarm silence rss_agg --for 2h --why "new feed"
+      marketswarm silence massive/broker --for 8h
       marketswarm silence --all --for 30m
 
     \b
@@ -88,7 +91,7 @@ def silence(service: str | None, for_sec: int, why: str, *, everything: bool) ->
       65  the truth on the buses is not usable
       69  system-redis does not answer, or no bus has the truth
       77  a bus refuses
-      78  a variable is not usable, or there is no such service
+      78  a variable is not usable, or there is nothing of that name
     """
     subject = _subject(service, everything=everything)
     from marketswarm import pauses, settings
@@ -167,14 +170,16 @@ def silences(*, as_json: bool) -> None:
 @WHY_OPTION
 @click.option("--undo", is_flag=True, help="Take it back.")
 def ack(service: str, why: str, *, undo: bool) -> None:
-    """Acknowledge that SERVICE is down: no reminders and no escalation until it is back; SERVICE may also be a bus.
+    """Acknowledge that SERVICE is down: no reminders and no escalation until it is back.
 
-    That it is back is told, and so is the next time that it goes.
+    SERVICE may also be a bus or a probe, as in massive/NAME. That it is back is told, and so is the next time that it
+    goes.
 
     \b
     Examples:
       marketswarm ack rss_agg
       marketswarm ack rss_agg --why "waiting for the provider"
+      marketswarm ack massive/broker
       marketswarm ack rss_agg --undo
 
     \b
@@ -184,7 +189,7 @@ def ack(service: str, why: str, *, undo: bool) -> None:
       65  the truth on the buses is not usable
       69  system-redis does not answer, or no bus has the truth
       77  a bus refuses
-      78  a variable is not usable, or there is no such service
+      78  a variable is not usable, or there is nothing of that name
     """
     from marketswarm import pauses, settings
 

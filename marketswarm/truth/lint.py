@@ -170,12 +170,12 @@ def _early_steps(truth: Truth) -> Iterator[str]:
 
 def _unknown_maintenance(truth: Truth) -> Iterator[str]:
     watched = {at.service for at in truth.watched()}
-    known = truth.services.keys() | truth.bus_urls().keys() | watched | {names.EVERYTHING}
+    known = truth.services.keys() | truth.bus_urls().keys() | watched | {*truth.probe_subjects(), names.EVERYTHING}
     for place, planned in enumerate(truth.section(names.HEALER).notify.maintenance):
         for index, subject in enumerate(planned.services):
             loc = (*_NOTIFY, "maintenance", place, "services", index)
             if subject not in known:
-                yield line(loc, f'should be a service of this document, a bus or "*"{shown(loc, subject)}')
+                yield line(loc, f'should be a service or probe of this document, a bus or "*"{shown(loc, subject)}')
 
 
 def _hasty_feeds(truth: Truth) -> Iterator[str]:

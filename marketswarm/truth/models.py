@@ -210,6 +210,10 @@ class Truth(Section):
         runbooks = {name: section.runbook for name, section in self.services.items() if section.runbook}
         return self.section(names.HEALER).notify.telling(runbooks)
 
+    def probe_subjects(self) -> tuple[str, ...]:
+        """Name all that massive may probe, as people call it: the targets, and those of its environment."""
+        return tuple(names.probe_subject(names.MASSIVE, probe) for probe in (*self.probe_names(), *names.PROBES_OF_ENV))
+
     def section(self, service: str) -> Service:
         """Give a service's section, or an empty one."""
         return self.services.get(service, _NO_SECTION)

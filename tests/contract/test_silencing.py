@@ -120,7 +120,7 @@ def test_a_name_that_the_truth_does_not_have_is_refused(seeded: Swarm) -> None:
     """In one line with what may be meant; nothing is stored."""
     for words in (["silence", "rss_ag"], ["ack", "rss_ag"]):
         said = typed(seeded, *words, code=78)
-        assert said == "error: the truth has no service and no bus named 'rss_ag'; did you mean rss_agg?\n"
+        assert said == "error: there is no service, bus or probe named 'rss_ag'; did you mean rss_agg?\n"
     assert "; there are: healer, market-redis, massive" in typed(seeded, "silence", "zzz", code=78)
     assert seeded.system.client.exists("healer:silences", "healer:acks") == 0
 

@@ -48,6 +48,28 @@ def test_a_person_is_told_of_an_outage_and_of_its_end(swarm: Swarm, receiver: Ht
     eventually(lambda: pending(swarm) == 0, "all is settled")
 
 
+def test_a_person_is_told_of_a_probe_that_fails_and_of_its_end(swarm: Swarm, receiver: HttpReceiver) -> None:
+    """By healer's courier, as of a miss; one that is silenced waits."""
+    swarm.seed(watching("rss_agg"))
+    assert swarm.command("marketswarm", "silence", "massive/net-host").returncode == 0
+    healer(swarm, receiver)
+    under_way(swarm)
+    ts = int(time.time())
+    failed = {"type": "probe_failed", "svc": "massive", "step": "tcp", "reason": "refused", "fails": 3, "ts": ts}
+    append(swarm, *({**failed, "probe": probe, "since": ts - 60} for probe in ("net-host", "net-url")))
+    until(receiver, ("alert", "massive/net-url"))
+    append(swarm, {"type": "probe_ok", "svc": "massive", "probe": "net-url", "failed_sec": 70.0, "ts": ts + 10})
+    until(receiver, ("alert", "massive/net-url"), ("recovery", "massive/net-url"))
+    assert swarm.command("marketswarm", "unsilence", "massive/net-host").returncode == 0
+    until(receiver, ("alert", "massive/net-url"), ("recovery", "massive/net-url"), ("alert", "massive/net-host"))
+    assert [body["title"] for body in receiver.bodies] == [
+        "[MarketSwarm] PROBE FAILED: massive/net-url",
+        "[MarketSwarm] PROBE OK: massive/net-url, after 1 min 10 s",
+        "[MarketSwarm] PROBE FAILED: massive/net-host",
+    ]
+    assert "Fails at tcp: refused; 3 times in a row.\nFirst: marketswarm probes" in receiver.bodies[0]["text"]
+
+
 def append(swarm: Swarm, *alerts: dict[str, Any]) -> None:
     """Put alerts into the log, as whoever announces some does."""
     for alert in alerts:

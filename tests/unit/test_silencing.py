@@ -45,17 +45,29 @@ def test_services_and_buses_of_the_truth_are_known(name: str) -> None:
     check(name, TRUTH)
 
 
+@pytest.mark.parametrize("probe", ["net-host", "net-url", "massive-api", "massive-ws", "broker"])
+def test_what_massive_probes_is_known(monkeypatch: pytest.MonkeyPatch, probe: str) -> None:
+    """By its environment, and by the truth."""
+    monkeypatch.setattr(Truth, "probe_names", lambda _: ("broker",))
+    check(f"massive/{probe}", TRUTH)
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("rss_ag", "the truth has no service and no bus named 'rss_ag'; did you mean rss_agg?"),
-        ("system_redis", "the truth has no service and no bus named 'system_redis'; did you mean system-redis?"),
+        (
+            "massive/net-hots",
+            "there is no service, bus or probe named 'massive/net-hots'; did you mean massive/net-host?",
+        ),
+        ("net-url", "there is no service, bus or probe named 'net-url'; did you mean massive/net-url?"),
+        ("rss_ag", "there is no service, bus or probe named 'rss_ag'; did you mean rss_agg?"),
+        ("system_redis", "there is no service, bus or probe named 'system_redis'; did you mean system-redis?"),
         (
             "xyz",
-            "the truth has no service and no bus named 'xyz'; there are: foreign, healer, market-redis, mesh, ",
+            "there is no service, bus or probe named 'xyz'; there are: foreign, healer, market-redis, mesh, ",
         ),
-        ("", "the truth has no service and no bus named ''; there are: foreign, "),
-        ("\x1b[2J\nmesh", r"the truth has no service and no bus named '\x1b[2J\nmesh'; "),
+        ("", "there is no service, bus or probe named ''; there are: foreign, "),
+        ("\x1b[2J\nmesh", r"there is no service, bus or probe named '\x1b[2J\nmesh'; "),
     ],
 )
 def test_a_wrong_name_is_answered_by_the_right_ones(name: str, line: str) -> None:
@@ -64,6 +76,15 @@ def test_a_wrong_name_is_answered_by_the_right_ones(name: str, line: str) -> Non
         check(name, TRUTH)
     assert str(raised.value).startswith(line)
     assert str(raised.value).isprintable()
+
+
+def test_a_probe_of_the_truth_is_what_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is listed behind the services and the buses."""
+    monkeypatch.setattr(Truth, "probe_names", lambda _: ("broker",))
+    with pytest.raises(BadEnvironmentError, match=r"named 'massive/brokr'; did you mean massive/broker\?$"):
+        check("massive/brokr", TRUTH)
+    with pytest.raises(BadEnvironmentError, match=r"third-redis, massive/broker, massive/net-host, "):
+        check("!", TRUTH)
 
 
 def test_a_wrong_name_among_many_and_of_any_length_gets_a_short_line() -> None:

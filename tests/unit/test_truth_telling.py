@@ -206,6 +206,7 @@ def test_refuses_a_bad_part(notify: dict[str, object], where: str, phrase: str) 
         {"maintenance": [NIGHT | {"from": "23:59", "to": "00:00", "why": "w" * 500}]},
         {"maintenance": [ONCE | {"from": "2000-01-01T00:00", "to": "2999-12-31T23:59"}]},
         {"text": {"unit_failed": "x" * 1000}},
+        {"text": {"probe_failed": "{svc}", "probe_ok": "{svc}"}},
     ],
 )
 def test_takes_what_is_just_within_the_limits(notify: dict[str, object]) -> None:
@@ -307,11 +308,12 @@ def test_warns_of_a_step_that_comes_no_later_than_the_one_before() -> None:
 
 
 def test_warns_of_maintenance_of_a_stranger() -> None:
-    """Services of the document, what healer watches, buses and everybody are known."""
+    """Services of the document, what healer watches, buses, probes and everybody are known."""
     document = told(maintenance=[NIGHT, NIGHT | {"services": ["a", "market-redis", "*", "own", "b", "healer"]}])
     document["buses"] = {"own": {"url": "redis://h"}}
+    document["services"]["healer"]["notify"]["maintenance"].append(NIGHT | {"services": ["massive/net-url"]})
     assert warned(document) == [
-        f'{NOTIFY}.maintenance[1].services[4]: should be a service of this document, a bus or "*", is "b"'
+        f'{NOTIFY}.maintenance[1].services[4]: should be a service or probe of this document, a bus or "*", is "b"'
     ]
     document["services"]["healer"]["access_points"]["subscribe_to"].append("b:heartbeat")
     assert [line for line in warned(document) if "maintenance" in line] == []
