@@ -29,7 +29,6 @@ HEALER: Final = "healer"
 SENTINEL: Final = "sentinel"
 WATCHERS: Final = (HEALER, SENTINEL)
 RSS_AGG: Final = "rss_agg"
-MASSIVE: Final = "massive"
 VEXY_AI: Final = "vexy_ai"
 MASSIVE: Final = "massive"
 SERVICES_GROUP: Final = "marketswarm.services"
@@ -70,16 +69,6 @@ DEFAULT_RATE_LIMIT_SEC: Final = 60.0
 DEFAULT_REMIND_SEC: Final = 14_400.0
 DEFAULT_WEBHOOK_TIMEOUT_SEC: Final = 10.0
 DEFAULT_DEADMAN_SEC: Final = 60.0
-
-# Probes.
-PROBES_TOLD: Final = "massive:told"
-"""A hash, a field a target: the probe_failed that was told of it, and has not ended."""
-NET_HOST_PROBE: Final = "net-host"
-NET_URL_PROBE: Final = "net-url"
-API_PROBE: Final = "massive-api"
-WS_PROBE: Final = "massive-ws"
-PROBES_OF_ENV: Final = (NET_HOST_PROBE, NET_URL_PROBE, API_PROBE, WS_PROBE)
-"""What massive probes by its environment."""
 
 # Feeds, and what is made of them.
 QUEUE: Final = "rss:queue"

@@ -12,7 +12,6 @@ from msgspec.structs import asdict
 from marketswarm import columns, names, pauses
 from marketswarm.bus import connect
 from marketswarm.inuse import truth_in_use
-from marketswarm.messages import probe_subject
 from marketswarm.notices.silences import Pauses
 from marketswarm.probebook import ProbeBook
 from marketswarm.probing.result import Result
@@ -126,7 +125,7 @@ def view_of(truth: Truth, latest: Mapping[str, Result], paused: Pauses, now: flo
 def _row(name: str, url: str, result: Result | None, paused: Pauses, now: float) -> Row:
     if result is None:
         return Row(name, url)
-    subject = probe_subject(names.MASSIVE, name)
+    subject = names.probe_subject(names.MASSIVE, name)
     return Row(
         name,
         url,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from marketswarm import names
 from marketswarm.daemon import Daemon
 from marketswarm.errors import ProbesFailedError
-from marketswarm.messages import Alert, ProbeFailed, ProbeOk
+from marketswarm.messages import DROPPED, Alert, ProbeFailed, ProbeOk
 from marketswarm.patience import until_taken
 from marketswarm.probebook import ProbeBook
 from marketswarm.probing.result import Result
@@ -25,7 +25,6 @@ AT_ONCE: Final = 32
 """How many targets are probed at a time: each has a deadline, so that one that hangs gives its place back."""
 API_PAUSE_SEC: Final = 12.0
 """The market API is not asked sooner again, over restarts as well: the free tier allows five requests a minute."""
-DROPPED: Final = "dropped"
 _NAMED: Final = 3
 _log = logging.getLogger(__name__)
 
