@@ -104,7 +104,7 @@ class Step(Section):
 class Maintenance(Section):
     """When work is planned: every week, or once."""
 
-    services: Some[Text] = Field(description="Whom it is about: services, buses, or * for all.")
+    services: Some[Text] = Field(description="Whom it is about: services, buses, probes as massive/NAME, or * for all.")
     from_: When = Field(alias="from", description="When it begins, as in 02:00, or 2026-12-01T02:00 for once.")
     to: When = Field(description="When it ends, as from. A time of day that is not after from is on the next day.")
     days: Some[Day] = Field(default=DAYS, description="On which days it begins. Default: each day.")
