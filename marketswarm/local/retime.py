@@ -10,7 +10,7 @@ TIMEOUT_SEC = 2
 
 
 def retime(truth_raw: bytes) -> bytes:
-    """Have every service beat each INTERVAL_SEC, healer miss it after TIMEOUT_SEC, and nobody fetch a feed.
+    """Have every service beat each INTERVAL_SEC, healer miss it after TIMEOUT_SEC, and nobody fetch a feed or probe a target.
 
     A document that is no truth comes back as it is: whoever reads it next says what is wrong with it.
     """
@@ -29,5 +29,6 @@ def _retime_service(name: str, service: dict[str, Any]) -> None:
     heartbeat["interval_sec"] = INTERVAL_SEC
     heartbeat.pop("timeout_sec", None)
     service.pop("feeds", None)
+    service.pop("probes", None)
     if name == names.HEALER:
         service.setdefault("threshold", {})["heartbeat_cadence"] = TIMEOUT_SEC

@@ -9,7 +9,7 @@ from marketswarm.local.retime import retime
 
 
 def test_every_service_beats_twice_a_second_and_is_missed_after_two() -> None:
-    """Intervals and healer's threshold are set, a service's own timeout goes, feeds go, the rest stays as it is."""
+    """Intervals and healer's threshold are set, a service's own timeout goes, feeds and probes go, the rest stays."""
     raw = json.dumps(
         {
             "version": 3,
@@ -18,6 +18,7 @@ def test_every_service_beats_twice_a_second_and_is_missed_after_two() -> None:
                     "heartbeat": {"channel": "c", "interval_sec": 10, "timeout_sec": 99},
                     "stream": {"maxlen": 100},
                     "feeds": ["a"],
+                    "probes": ["b"],
                 },
                 "mesh": {},
                 "healer": {"threshold": {"heartbeat_cadence": 30, "other": 1}},
