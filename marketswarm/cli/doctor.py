@@ -27,8 +27,8 @@ def doctor(file: Path | None, *, notify: bool, as_json: bool) -> None:
     """Check everything that has to be well, from the ground up, and say what to type where it is not.
 
     Looks at the environment, the truth file, the systemd units, the buses, the truth on them, the watchers, the
-    heartbeats, the alerts, whether they reach people, the feeds, the queue of items, and the clocks. It changes
-    nothing, needs no root, and takes a few seconds at most; with --notify, as long as the targets take.
+    heartbeats, the alerts, whether they reach people, the probes, the feeds, the queue of items, and the clocks. It
+    changes nothing, needs no root, and takes a few seconds at most; with --notify, as long as the targets take.
 
     \b
     ok      as it should be

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from marketswarm import feedview, names, overview, ports, proving, queueing, seed, units
+from marketswarm import feedview, names, overview, ports, probeview, proving, queueing, seed, units
 from marketswarm import settings as environment
 from marketswarm.bus import Lease
 from marketswarm.doctor import truths
@@ -29,6 +29,7 @@ from marketswarm.errors import (
 from marketswarm.inspection import InspectedBus
 from marketswarm.notices.letters import Answer, decode_state
 from marketswarm.overview import Overview
+from marketswarm.probeview import ProbesView
 from marketswarm.settings import Settings
 from marketswarm.truth import Endpoint, Position
 
@@ -46,6 +47,7 @@ class SwarmFound:
     last_alert: list[tuple[str, bytes]] | MarketSwarmError
     telling: TellingFound | MarketSwarmError
     reading: ReadingFound
+    probes: ProbesView | MarketSwarmError
 
 
 def ask_environment() -> tuple[Settings, BadEnvironmentError | None]:
@@ -106,17 +108,19 @@ async def ask_swarm(
         name: {at.channel for at in beating} | ({alerts.key} if name == alerts.bus else set())
         for name, beating in by_bus.items()
     }
-    listeners, leases, seen, last_alert, telling, reading = await asyncio.gather(
+    listeners, leases, seen, last_alert, telling, reading, probes = await asyncio.gather(
         asyncio.gather(*(_answer(bus.listeners(channels[name])) for name, bus in buses.items())),
         asyncio.gather(*(_answer(bus.leases(at.service for at in by_bus[name])) for name, bus in buses.items())),
         _answer(overview.look(settings)),
         _answer(_last_alert(buses)),
         _answer(_telling(buses)),
         _reading(settings),
+        _answer(probeview.look(settings)),
     )
     told = [found for found in leases if not isinstance(found, MarketSwarmError)]
     held = {service: lease for found in told for service, lease in found.items()}
-    return SwarmFound(dict(zip(buses, listeners, strict=True)), held, seen, last_alert, telling, reading)
+    heard = dict(zip(buses, listeners, strict=True))
+    return SwarmFound(heard, held, seen, last_alert, telling, reading, probes)
 
 
 async def _timed_ping(bus: InspectedBus) -> float:

@@ -10,7 +10,7 @@ from marketswarm import names, services
 from marketswarm.address import Address
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
-from marketswarm.doctor import hosts, reading, swarm, telling, truths
+from marketswarm.doctor import hosts, probing, reading, swarm, telling, truths
 from marketswarm.doctor.ask import ask_bus, ask_file, ask_ports, ask_swarm, ask_systemd, ask_targets
 from marketswarm.doctor.buses import BusFound, judge_bus
 from marketswarm.doctor.remedies import Remedies
@@ -100,6 +100,7 @@ async def _examine_swarm(
         truths.judge_followers(found.leases, document.sha256, remedies),
         swarm.judge_alerts(found.last_alert, alerts, found.listeners, system=system, remedies=remedies, now=now),
         *telling.judge_telling(found.telling, remedies, now),
+        *probing.judge_probes(found.probes, remedies),
         *reading.judge_reading(found.reading, truth, remedies),
         swarm.judge_clocks(found.leases, positions, remedies, now),
     ]

@@ -167,6 +167,10 @@ class Remedies:
         """Against feeds that are broken."""
         return "marketswarm feeds"
 
+    def see_probes(self) -> str:
+        """Against targets that fail."""
+        return "marketswarm probes"
+
     def see_queue(self) -> str:
         """Against a queue on which too much waits."""
         return "marketswarm queue"
