@@ -1,6 +1,17 @@
 """Talking to systemd (sd_notify(3)); silent where no service manager listens."""
 
+from enum import Enum, auto
+
 import sdnotify
+
+
+class _Phase(Enum):
+    """Where a service stands by what it has said."""
+
+    STARTING = auto()
+    READY = auto()
+    RELOADING = auto()
+    STOPPING = auto()
 
 
 class Manager:
@@ -8,13 +19,31 @@ class Manager:
 
     def __init__(self, *, present: bool) -> None:
         self._notifier = sdnotify.SystemdNotifier() if present else None
+        self._phase = _Phase.STARTING
 
     def ready(self) -> None:
         """Say that the service works now."""
+        self._phase = _Phase.READY
         self._send("READY=1")
+
+    def reloading(self, asked_at_sec: float) -> None:
+        """Say that a reload was asked for, at this time of CLOCK_MONOTONIC; ``reloaded`` ends it.
+
+        Nothing before the first ``ready``, since systemd would take the end of the reload for that of the start, and
+        nothing once the service stops.
+        """
+        if self._phase in (_Phase.READY, _Phase.RELOADING):
+            self._phase = _Phase.RELOADING
+            self._send(f"RELOADING=1\nMONOTONIC_USEC={int(asked_at_sec * 1_000_000)}")  # one datagram: they are a pair
+
+    def reloaded(self) -> None:
+        """Say that the service works by what the reload found; nothing where none is under way."""
+        if self._phase is _Phase.RELOADING:
+            self.ready()
 
     def stopping(self) -> None:
         """Say that the service is about to end."""
+        self._phase = _Phase.STOPPING
         self._send("STOPPING=1")
 
     def alive(self) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
@@ -230,7 +230,13 @@ class RealServer(Server):
 class Service:
     """A service as systemd would start it: `marketswarm run NAME` with a notification socket."""
 
-    def __init__(self, name: str, environ: Mapping[str, str], directory: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        environ: Mapping[str, str],
+        directory: Path,
+        program: Sequence[str | Path] = (BIN / "marketswarm", "run"),
+    ) -> None:
         self.name = name
         self.said: list[str] = []
         """What it told the service manager, in order."""
@@ -240,8 +246,8 @@ class Service:
         self._manager.bind(f"\0{stem}")  # an abstract name: a path could be too long for a socket
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [BIN / "marketswarm", "run", name],
-                env={**environ, "NOTIFY_SOCKET": f"@{stem}"},
+                [*program, name],
+                env={"NOTIFY_SOCKET": f"@{stem}", **environ},
                 stderr=log,
                 stdout=log,
             )
@@ -335,7 +341,13 @@ class Swarm:
 
     def start(self, name: str, **environ: str) -> Service:
         """Start a service."""
-        service = Service(name, self.environ | environ, self.directory)
+        return self._keep(Service(name, self.environ | environ, self.directory))
+
+    def start_by(self, program: Sequence[str | Path], name: str) -> Service:
+        """Start a service by a program of the test's own, which is given the name."""
+        return self._keep(Service(name, self.environ, self.directory, program))
+
+    def _keep(self, service: Service) -> Service:
         self._services.append(service)
         return service
 

@@ -1,9 +1,10 @@
 """Following the truth: found at the start, looked at ever after, and changed for a new one that is whole."""
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from marketswarm import names
 from marketswarm.address import Address
@@ -31,7 +32,7 @@ class Follower:
     """Looks at the truth on the source buses, for as long as the service lives.
 
     It polls, for a subscription can go deaf; of a bus that does not answer it takes the last answer to hold. ``looks``
-    is what each bus held at the last look, None where it did not answer.
+    is what each bus held at the last look, None where it did not answer. Whoever cannot wait for the next look asks.
     """
 
     def __init__(
@@ -55,6 +56,19 @@ class Follower:
         self._poll_sec = poll_sec
         self._wrong = Grace(poll_sec)  # one look more: a seed writes one bus after the other
         self._said: dict[str, str] = {}
+        self._silence: dict[str, str] = {}
+        """Why a bus did not answer, where ``looks`` has None for it."""
+        self._asked = asyncio.Event()
+        self._answering = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody has asked for a look and has no answer yet."""
+        return self._asked.is_set() or self._answering
+
+    def ask(self) -> None:
+        """Look at once, and say in one line what came of it; all who ask before that look begins have asked once."""
+        self._asked.set()
 
     async def find(self) -> Loaded:
         """Wait until a bus has the truth.
@@ -78,16 +92,25 @@ class Follower:
                 told = True
                 empty = " or ".join(f"{bus} ({self._buses[bus].address})" for bus in answers)
                 _log.warning("no %s on %s yet; waiting for marketswarm-seed", self.key, empty)
-            await asyncio.sleep(backoff.next_sec())
+            elif self._answering:
+                _log.warning("no truth to begin with yet: %s", "; ".join(self._deviations()))
+            await self._pause(backoff.next_sec())
 
-    async def news(self) -> Loaded:
-        """Wait until the buses have another truth to run on."""
+    async def news(self) -> Loaded | None:
+        """Wait until the buses have another truth to run on.
+
+        None is the answer to one who asked, where they have none; it has been logged why.
+        """
         while True:
-            await asyncio.sleep(until_tick(self._clock.monotonic(), self._poll_sec))
+            await self._pause(until_tick(self._clock.monotonic(), self._poll_sec))
             await asyncio.gather(*(self._look(bus) for bus in self._buses.values()))
             loaded = newer(self._known.values(), self.running_on)
-            if loaded and self._can_run_on(loaded):
+            refusal = self._refusal(loaded) if loaded else ""
+            if loaded and not refusal:
                 return self._run_on(loaded)
+            if self._answering:
+                self._answer([refusal] if refusal else self._deviations())
+                return None
             self._say()
 
     def judge(self, grace: Grace, wrong: Callable[[str, str], None], right: Callable[[str], None]) -> None:
@@ -107,12 +130,21 @@ class Follower:
         for bus in self._buses.values():
             await bus.close()
 
+    async def _pause(self, sec: float) -> None:
+        """Sleep, or until somebody asks; whoever asks from then on wants one look more."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(sec):
+                await self._asked.wait()
+        self._answering = self._asked.is_set()
+        self._asked.clear()
+
     async def _look(self, bus: Bus) -> None:
         held = None
         try:
             held = await self._ask(bus)
         except BusRefusedError as error:
-            self._say_once(bus.name, f"cannot look at the truth: {error}")
+            self._silence[bus.name] = f"cannot look at the truth: {error}"
+            self._say_once(bus.name, self._silence[bus.name])
         else:
             self._said.pop(bus.name, None)
         self._take_in(bus, held)
@@ -120,7 +152,8 @@ class Follower:
     async def _ask(self, bus: Bus) -> Held | None:
         try:
             stored = await bus.truth(self.key)
-        except BusUnreachableError:
+        except BusUnreachableError as error:
+            self._silence[bus.name] = str(error)
             return None  # the bus has logged it
         if stored is None:
             return NOTHING
@@ -131,21 +164,43 @@ class Follower:
         if held is not None:
             self._known[bus.name] = held
 
-    def _can_run_on(self, loaded: Loaded) -> bool:
+    def _refusal(self, loaded: Loaded) -> str:
+        """Say why this service cannot run on a truth; empty where it can."""
         try:
             self._check(loaded.truth)
         except MarketSwarmError as error:
-            self._say_once("check", f"cannot follow the truth {short(loaded.sha256)}: {error}; the last good one stays")
-            return False
+            refusal = f"cannot follow the truth {short(loaded.sha256)}: {error}"
+            self._say_once("check", f"{refusal}; the last good one stays")
+            return refusal
         self._said.pop("check", None)
-        return True
+        return ""
 
     def _say_once(self, about: str, line: str) -> None:
         if self._said.get(about) != line:
             self._said[about] = line
-            _log.error("%s", line)
+            if not self._answering:  # the answer says it
+                _log.error("%s", line)
+
+    def _answer(self, reasons: Sequence[str]) -> None:
+        """Say that the truth stays, and for which reasons another one does not take its place."""
+        self._answering = False
+        if reasons:
+            _log.warning("stays on the truth %s: %s", short(self.running_on), "; ".join(reasons))
+        else:
+            _log.info("already on the truth %s", short(self.running_on))
+
+    def _deviations(self) -> list[str]:
+        """Say of each bus why it does not hold the truth that the service runs on, where that is so."""
+        reasons = []
+        for bus, held in self.looks.items():
+            if held is None:
+                reasons.append(self._silence[bus])
+            elif reason := deviation(held, self.key, self.running_on):
+                reasons.append(f"{bus} {reason}")
+        return reasons
 
     def _run_on(self, loaded: Loaded) -> Loaded:
+        self._answering = False
         for warning in warnings(loaded.truth):
             _log.debug("%s: %s", self.key, warning)
         self.running_on = loaded.sha256

@@ -1,6 +1,7 @@
 """One life of a service, on one truth: its work, heartbeat, READY, watchdog, cleanup."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -58,6 +59,8 @@ class Daemon:
         self._kept: dict[type, object] = {}
         self._buses: dict[str, Bus] = {}
         self._started = asyncio.Event()
+        self._renamed = asyncio.Event()
+        """Set where the next beat has to name another truth than the last."""
         self._held_back = False
 
     def moved(self, loaded: Loaded) -> "Daemon":
@@ -150,7 +153,15 @@ class Daemon:
             if not ready:
                 self._manager.ready()
                 _log.info("%s: ready, beats every %g s", self.name, self.position.interval_sec)
-            await asyncio.sleep(max(0.0, began + self.position.interval_sec - self.clock.monotonic()))
+            self._reloaded()
+            await self._until_due(began + self.position.interval_sec)
+
+    async def _until_due(self, due: float) -> None:
+        """Sleep until the next beat is due; a beat with another truth is so at once."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, due - self.clock.monotonic())):
+                await self._renamed.wait()
+        self._renamed.clear()
 
     async def _progress_on(self, watch: Watch) -> None:
         """Hold the beat back until the work has turned; say so once where that takes longer than a beat."""
@@ -180,10 +191,19 @@ class Daemon:
         concerned = concern(self.name, self.truth, self.settings)
         while True:
             loaded = await follower.news()
-            if concern(self.name, loaded.truth, self.settings) != concerned:
-                raise _MovedError(loaded)
-            self._pulse.truth = loaded.sha256
-            _log.info("%s: follows the truth %s now; its work goes on", self.name, short(loaded.sha256))
+            if loaded:
+                if concern(self.name, loaded.truth, self.settings) != concerned:
+                    self._started.clear()  # the last beat of this life may still come, and ends no reload
+                    raise _MovedError(loaded)
+                self._pulse.truth = loaded.sha256
+                self._renamed.set()
+                _log.info("%s: follows the truth %s now; its work goes on", self.name, short(loaded.sha256))
+            self._reloaded()
+
+    def _reloaded(self) -> None:
+        """End the reload, if one is under way: once its look has told by which truth to work, and the work does."""
+        if self._started.is_set() and not (self.follower and self.follower.asked):
+            self._manager.reloaded()
 
 
 class _MovedError(Exception):

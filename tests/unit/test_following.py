@@ -16,6 +16,7 @@ from marketswarm.truth import Loaded, Truth, digest
 Answer = StoredTruth | Exception | None
 GONE = BusUnreachableError("gone")
 AT_ONCE_SEC = 2.0**-30
+NEVER_SEC = 2.0**30
 
 
 def stored(mark: str) -> StoredTruth:
@@ -27,6 +28,12 @@ def stored(mark: str) -> StoredTruth:
 A, B = stored("a"), stored("b")
 UNSEALED = StoredTruth(B.raw, A.sha256)
 GARBAGE = StoredTruth(b"garbage", A.sha256)
+
+
+def not_b(truth: Truth) -> None:
+    """Refuse the truth of that mark, as an environment would."""
+    if truth.version == "b":
+        raise BadEnvironmentError("DEFAULT_TIMEOUT_SEC: must be > 60")
 
 
 class FakeBus:
@@ -69,11 +76,14 @@ class FakeClock:
 
 
 def follower(
-    system: Sequence[Answer], market: Sequence[Answer], check: Callable[[Truth], None] = lambda _: None
+    system: Sequence[Answer],
+    market: Sequence[Answer],
+    check: Callable[[Truth], None] = lambda _: None,
+    poll_sec: float = AT_ONCE_SEC,
 ) -> Follower:
     """Make a follower that looks as fast as it can."""
     buses = cast("Any", [FakeBus("system-redis", system), FakeBus("market-redis", market)])
-    return Follower(buses, "truth:doc", FakeClock(), check=check, poll_sec=AT_ONCE_SEC)
+    return Follower(buses, "truth:doc", FakeClock(), check=check, poll_sec=poll_sec)
 
 
 def follow(subject: Follower, looks: int = 50) -> list[str]:
@@ -89,7 +99,8 @@ def follow(subject: Follower, looks: int = 50) -> list[str]:
 
     async def endless() -> None:
         while True:
-            found.append(await subject.news())
+            if loaded := await subject.news():
+                found.append(loaded)
 
     asyncio.run(run())
     return [str(loaded.truth.version) for loaded in found]
@@ -165,12 +176,7 @@ def test_what_is_wrong_is_said_once_and_so_is_its_end(
 
 def test_a_truth_that_the_service_cannot_run_on_is_refused_once(caplog: pytest.LogCaptureFixture) -> None:
     """It keeps the last good one rather than ending, until there is one that it can run on."""
-
-    def check(truth: Truth) -> None:
-        if truth.version == "b":
-            raise BadEnvironmentError("DEFAULT_TIMEOUT_SEC: must be > 60")
-
-    assert follow(follower([A, B, B, B, stored("c")], [A, B, B, B, stored("c")], check)) == ["a", "c"]
+    assert follow(follower([A, B, B, B, stored("c")], [A, B, B, B, stored("c")], not_b)) == ["a", "c"]
     assert sum("DEFAULT_TIMEOUT_SEC: must be > 60; the last good one stays" in line for line in caplog.messages) == 1
 
 
@@ -178,3 +184,129 @@ def test_a_document_and_its_hash_that_agree_are_no_truth_if_it_does_not_parse() 
     """A seal proves who wrote it, not that it is good."""
     garbage = StoredTruth(b"[]", digest(b"[]"))
     assert follow(follower([A, garbage], [A, garbage])) == ["a"]
+
+
+def answers(subject: Follower, asks: int = 1) -> list[str | None]:
+    """Ask so often, one answer after the other, and give the mark of the truth that each brings, if any."""
+
+    async def run() -> list[str | None]:
+        await subject.find()
+        marks: list[str | None] = []
+        for _ in range(asks):
+            subject.ask()
+            loaded = await subject.news()
+            marks.append(str(loaded.truth.version) if loaded else None)
+        return marks
+
+    return asyncio.run(run())
+
+
+ON_A = f"stays on the truth {digest(A.raw)[:12]}: "
+
+
+@pytest.mark.parametrize(
+    ("system", "market", "line"),
+    [
+        ([A], [A], f"already on the truth {digest(A.raw)[:12]}"),
+        ([A, None], [A], ON_A + "system-redis holds no truth:doc; run marketswarm-seed"),
+        ([A, GARBAGE], [A, GARBAGE], ON_A + "system-redis holds a truth:doc that is no truth: "),
+        ([A], [A, UNSEALED], ON_A + "market-redis holds a truth:doc that marketswarm-seed did not write"),
+        ([A, B], [A], ON_A + f"system-redis holds another truth, {digest(B.raw)[:12]} instead of"),
+        ([A, GONE], [A], ON_A + "gone"),
+        ([A, GONE], [A, None], ON_A + "gone; market-redis holds no truth:doc; run marketswarm-seed"),
+        ([A, BusRefusedError("no")], [A], ON_A + "cannot look at the truth: no"),
+    ],
+)
+def test_who_asks_is_told_in_one_line_why_the_truth_stays(
+    caplog: pytest.LogCaptureFixture, system: list[Answer], market: list[Answer], line: str
+) -> None:
+    """Long before the next look would come, and each time again."""
+    caplog.set_level(logging.INFO)
+    assert answers(follower(system, market, poll_sec=NEVER_SEC), asks=2) == [None, None]
+    assert len(caplog.messages) == 2, caplog.messages
+    assert all(said.startswith(line) for said in caplog.messages), caplog.messages
+
+
+def test_who_asks_is_told_what_the_environment_refuses(caplog: pytest.LogCaptureFixture) -> None:
+    """It is one line then, whether or not a look by itself has found it before; and none repeats it afterwards."""
+    refusal = f"cannot follow the truth {digest(B.raw)[:12]}: DEFAULT_TIMEOUT_SEC: must be > 60"
+    subject = follower([A, B], [A, B], not_b)
+
+    async def run() -> None:
+        await subject.find()
+        subject.ask()
+        assert await subject.news() is None
+        following = asyncio.create_task(subject.news())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        subject.ask()
+        assert await following is None
+
+    asyncio.run(run())
+    assert [line for line in caplog.messages if "cannot follow" in line] == [ON_A + refusal] * 2
+
+
+def test_who_asks_gets_a_new_truth_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """As a look by itself would have brought it, and whoever runs on it says so."""
+    caplog.set_level(logging.INFO)
+    assert answers(follower([A, B], [A, B], poll_sec=NEVER_SEC)) == ["b"]
+    assert caplog.messages == []
+
+
+class AskedMeanwhile(FakeBus):
+    """A bus that holds the truth always; while it is looked at, somebody asks for a look, ``asks`` times in all."""
+
+    def __init__(self, asks: int) -> None:
+        super().__init__("system-redis", [A])
+        self.asks = asks
+        self.looks = 0
+        self.ask: Callable[[], None] = lambda: None
+
+    async def truth(self, key: str) -> StoredTruth | None:
+        """Answer."""
+        self.looks += 1
+        if self.asks:
+            self.asks -= 1
+            self.ask()
+        return await super().truth(key)
+
+
+def test_asks_before_a_look_are_one_and_during_it_one_more() -> None:
+    """What came after the bus was read may be about what is newer than that."""
+    bus = AskedMeanwhile(asks=0)
+    subject = Follower(cast("Any", [bus]), "truth:doc", FakeClock(), poll_sec=NEVER_SEC)
+    bus.ask = subject.ask
+
+    async def run() -> None:
+        await subject.find()
+        assert not subject.asked
+        subject.ask()
+        subject.ask()
+        assert subject.asked
+        bus.looks, bus.asks = 0, 1
+        await subject.news()
+        assert (bus.looks, subject.asked) == (1, True)
+        await subject.news()
+        assert (bus.looks, subject.asked) == (2, False)
+
+    asyncio.run(run())
+
+
+def test_who_asks_before_there_is_a_truth_is_told_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody has to wait for the end of the pause, and the wait goes on."""
+
+    async def run() -> None:
+        subject = follower([None], [GONE])
+        finding = asyncio.create_task(subject.find())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        subject.ask()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not finding.done()
+        finding.cancel()
+
+    asyncio.run(run())
+    waiting, answer = caplog.messages
+    assert waiting == "no truth:doc on system-redis (somewhere) yet; waiting for marketswarm-seed"
+    assert answer == "no truth to begin with yet: system-redis holds no truth:doc; run marketswarm-seed; gone"

@@ -124,3 +124,40 @@ def test_a_status_is_not_waited_for(manager: Manager, heard: Heard) -> None:
     assert len(kept) < 5000
     manager.ready()
     assert heard() == [b"READY=1"]
+
+
+def test_a_reload_is_told_from_its_signal_to_its_end(manager: Manager, heard: Heard) -> None:
+    """Each signal with its time, in one datagram; READY=1 ends them all, once."""
+    manager.ready()
+    manager.reloading(12.000_001)
+    manager.reloading(12.5)
+    manager.alive()
+    manager.reloaded()
+    manager.reloaded()
+    assert heard() == [
+        b"READY=1",
+        b"RELOADING=1\nMONOTONIC_USEC=12000001",
+        b"RELOADING=1\nMONOTONIC_USEC=12500000",
+        b"WATCHDOG=1",
+        b"READY=1",
+    ]
+
+
+def test_no_reload_is_told_before_the_service_is_ready(manager: Manager, heard: Heard) -> None:
+    """Systemd would take the READY=1 at its end for a start that is done."""
+    manager.reloading(12)
+    manager.reloaded()
+    assert heard() == []
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_no_reload_is_told_once_the_service_stops(manager: Manager, heard: Heard, *, begun: bool) -> None:
+    """Neither its begin nor the end of one that was under way."""
+    manager.ready()
+    if begun:
+        manager.reloading(12)
+    heard()
+    manager.stopping()
+    manager.reloading(13)
+    manager.reloaded()
+    assert heard() == [b"STOPPING=1"]
