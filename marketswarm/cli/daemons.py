@@ -15,6 +15,9 @@ def run(service: str) -> None:
     It waits for its bus and for the truth, then beats. This is what the unit marketswarm@SERVICE does, so stop that one
     before you run the same service by hand: systemctl stop marketswarm@SERVICE.
 
+    Under systemd SIGHUP (systemctl reload marketswarm@SERVICE) has it look at the truth at once instead of within 4 s.
+    By hand it ends by SIGHUP, as when its terminal is closed.
+
     \b
     Examples:
       marketswarm run healer

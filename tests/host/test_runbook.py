@@ -271,6 +271,33 @@ def test_a_new_service_is_monitored_after_a_seed_and_runs_from_another_wheel(swa
     assert [kind for kind in swarm.alert_types() if "bus" in kind] == []
 
 
+def test_a_reload_takes_a_seed_over_at_once_in_the_same_process(swarm: Machine) -> None:
+    """`systemctl reload` after a seed with other feeds: the journal says what came of it, and nobody ends."""
+    before = pids(swarm)
+    feed = {"name": "news", "url": "http://127.0.0.1:8000/news.xml"}
+    put(swarm, document(rss_agg={"heartbeat": {}, "feeds": [feed]}))
+    swarm.run("marketswarm-seed")
+    sha = swarm.redis("GET", "truth:sha256")[:12]
+    swarm.systemctl("reload", unit("rss_agg"))
+    swarm.logs(unit("rss_agg"), f"follows the truth {sha} now; its work begins anew")
+    swarm.active(unit("rss_agg"))
+    # Whoever follows it by now says that it is on it already only because it was asked.
+    for service in SERVICES:
+        swarm.logs(unit(service), f"follows the truth {sha} now")
+        swarm.systemctl("reload", unit(service))
+        swarm.logs(unit(service), f"already on the truth {sha}")
+        eventually(functools.partial(running, swarm, service), f"the reload of {service} is over", 10)
+    assert pids(swarm) == before
+    assert {swarm.show(unit(service), "NRestarts") for service in SERVICES} == {("0",)}
+    time.sleep(TIMEOUT_SEC)
+    assert swarm.alert_types() == []
+
+
+def running(host: Machine, service: str) -> bool:
+    """Whether systemd has a service as one that runs, and no longer as one that reloads."""
+    return host.show(unit(service), "ActiveState", "SubState") == ("active", "running")
+
+
 def put(host: Machine, wanted: object) -> None:
     """Write truth.json as an editor does."""
     target = host.root / TRUTH.lstrip("/")
