@@ -1,6 +1,6 @@
 """SIGHUP, as `systemctl reload` sends it: the truth is looked at at once, and nothing ends.
 
-The services here look at the truth by themselves once in decades, so whatever they find they were asked for.
+Most services here look at the truth by themselves once in decades, so whatever they find they were asked for.
 """
 
 import signal
@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from testkit import INTERVAL_SEC, Service, Swarm, eventually, truth
+from testkit import INTERVAL_SEC, SERVICES, Service, Swarm, eventually, truth
 
 PROGRAM = """
 import asyncio, sys
@@ -87,6 +87,16 @@ def test_a_reload_with_nothing_new_says_so(swarm: Swarm) -> None:
     assert service.log.count(f"already on the truth {now['truth'][:12]}") == 2
     eventually(lambda: beat(swarm)["i"] > now["i"], "beats go on")
     assert reloads(service) == ["READY=1", *["RELOADING=1", "READY=1"] * 2]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_takes_a_reload(swarm: Swarm, name: str) -> None:
+    """As the unit starts it; only who is asked says that there is nothing new."""
+    swarm.seed()
+    service = swarm.start(name).ready()
+    reload(service)
+    assert service.log.count("already on the truth") == 1
+    assert reloads(service) == ["READY=1", "RELOADING=1", "READY=1"]
 
 
 def test_a_bad_truth_is_not_taken_over_and_its_first_fault_is_said(swarm: Swarm) -> None:
