@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import json
 import math
 import random
 import time
@@ -12,7 +11,6 @@ from typing import TypeVar
 
 from marketswarm import names
 from marketswarm.bus import Bus, StoredTruth, connect
-from marketswarm.difference import differences
 from marketswarm.errors import (
     BadEnvironmentError,
     BusRefusedError,
@@ -20,6 +18,7 @@ from marketswarm.errors import (
     NoTruthFileError,
 )
 from marketswarm.pacing import Backoff
+from marketswarm.reseeding import Outlook, compare
 from marketswarm.settings import Settings
 from marketswarm.truth import Truth, digest, examine, parse, short
 
@@ -125,24 +124,9 @@ async def fetch(settings: Settings, bus: str | None) -> bytes:
     raise NoTruthFileError(f"no {settings.truth_key} on {bus or ' or '.join(held)}; run marketswarm-seed")
 
 
-async def diff(raw: bytes, settings: Settings) -> list[str]:
-    """Say what seeding ``raw`` would change, a line for each place and bus."""
-    truth = parse(raw)
-    lines = []
-    for bus, found in (await stored(settings, truth.bus_urls())).items():
-        if found is None:
-            lines.append(f"{bus}: has no {settings.truth_key}")
-        elif found.raw != raw:
-            changes = differences(_decoded(found.raw), json.loads(raw))
-            lines += [f"{bus}: {line}" for line in changes or ["only white space or order differs"]]
-    return lines
-
-
-def _decoded(raw: bytes) -> object:
-    try:
-        return json.loads(raw)
-    except ValueError:
-        return raw.decode("utf-8", "replace")
+async def diff(raw: bytes, settings: Settings) -> Outlook:
+    """Find what seeding ``raw`` would change. Raises BadTruthError, BusUnreachableError, BusRefusedError."""
+    return compare(raw, await stored(settings, parse(raw).bus_urls()), settings)
 
 
 def _buses(truth: Truth, settings: Settings) -> list[Bus]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from marketswarm import names
-from marketswarm.cli.common import Group
+from marketswarm.cli.common import JSON_OPTION, Group
 from marketswarm.cli.seeding import check_file, diff_file, read
 
 FILE_ARGUMENT = click.argument("file", type=click.Path(path_type=Path), required=False)
@@ -46,10 +46,40 @@ def check(file: Path | None) -> None:
     check_file(*read(file))
 
 
-@truth.command("diff")
+@truth.command("diff", short_help="Show what seeding FILE would change.")
 @FILE_ARGUMENT
-def diff(file: Path | None) -> None:
-    """Show what seeding FILE would change on each bus.
+@JSON_OPTION
+def diff(file: Path | None, *, as_json: bool) -> None:
+    """Show what seeding FILE would change: for each service that it concerns, and outside of services.
+
+    Below the buses, with the hash of what they hold and of FILE, each service has a line of its own that says what it
+    means for the service, and then a line for each place: + is new, - is gone, ~ is changed. What a running service
+    does:
+
+    \b
+    begins its work anew  in the same process, without a restart
+    goes on               it changes nothing for its work
+    is new                you start it; nobody else does
+    leaves                you stop it; nobody else does
+
+    A service is listed too where its own section stays as it is: healer where another's heartbeat changes, a service
+    whose timeout healer's section gives, all of them where a bus moves. Where the buses hold different documents, FILE
+    is compared with each.
+
+    With --json, one object; the lines are those that are shown. Where the buses hold different documents, each line
+    begins with the buses that it is about.
+
+    \b
+    exit_code  0 or 1, as below
+    buses      for each the SHA-256 of what it holds, or null
+    services   for each that is listed: change (added, removed, changed),
+               effect (what it means for it), places (the lines)
+    other      lines about buses, and for what stands outside of services
+
+    \b
+    Examples:
+      marketswarm truth diff
+      marketswarm truth diff new.json --json | jq '.services | keys'
 
     \b
     Exit codes:
@@ -59,8 +89,9 @@ def diff(file: Path | None) -> None:
       66  no such file
       69  a bus does not answer
       77  a bus refuses
+      78  a variable is not usable
     """
-    diff_file(*read(file))
+    diff_file(*read(file), as_json=as_json)
 
 
 @truth.command("show", short_help="Print the document that the services run on.")

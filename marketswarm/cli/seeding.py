@@ -1,6 +1,7 @@
 """`marketswarm-seed`, and what `marketswarm truth` shares with it."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from marketswarm.cli.common import TRUTH_OPTION, Command, faults_of
 @click.command("seed", cls=Command, hidden=True, context_settings={"help_option_names": ["-h", "--help"]})
 @TRUTH_OPTION
 @click.option("--check", is_flag=True, help="Only validate the document; no bus is contacted.")
-@click.option("--diff", is_flag=True, help="Only show what would change on each bus.")
+@click.option("--diff", is_flag=True, help="Only show what would change, service by service.")
 @click.option("--restore", is_flag=True, help="Only give a bus that lost the truth what another bus still holds.")
 @click.option(
     "--wait-sec",
@@ -92,15 +93,18 @@ def check_file(path: Path, raw: bytes) -> None:
     click.echo(f"{path}: good, {len(parsed.services)} service(s), {len(warnings)} warning(s)")
 
 
-def diff_file(path: Path, raw: bytes) -> None:
+def diff_file(path: Path, raw: bytes, *, as_json: bool = False) -> None:
     """Print what seeding a document would change, and exit: 0 if nothing, 1 if anything."""
+    from marketswarm import reseeding, settings, term
     from marketswarm import seed as seeding
-    from marketswarm import settings
 
+    environment = settings.load()
     with faults_of(path):
-        lines = asyncio.run(seeding.diff(raw, settings.load()))
-    for line in lines:
-        click.echo(line)
-    if not lines:
+        outlook = asyncio.run(seeding.diff(raw, environment))
+    if as_json:
+        click.echo(json.dumps(reseeding.as_json(outlook)))
+    elif outlook.exit_code:
+        click.echo(reseeding.render(outlook, term.painter(sys.stdout, allowed=environment.colour)))
+    else:
         click.echo(f"{path}: the same as on every bus")
-    sys.exit(1 if lines else 0)
+    sys.exit(outlook.exit_code)

@@ -3,7 +3,18 @@
 from marketswarm.daemon.following import Follower
 from marketswarm.daemon.lifecycle import Daemon, Work
 from marketswarm.daemon.loop import exact_loop
-from marketswarm.daemon.position import check_timeouts, own_position, watched_by
+from marketswarm.daemon.position import Concern, check_timeouts, concern, own_position, watched_by
 from marketswarm.daemon.process import run
 
-__all__ = ["Daemon", "Follower", "Work", "check_timeouts", "exact_loop", "own_position", "run", "watched_by"]
+__all__ = [
+    "Concern",
+    "Daemon",
+    "Follower",
+    "Work",
+    "check_timeouts",
+    "concern",
+    "exact_loop",
+    "own_position",
+    "run",
+    "watched_by",
+]

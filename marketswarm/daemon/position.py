@@ -1,12 +1,29 @@
 """Where a service stands by the truth, and what of the truth its work depends on."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from marketswarm import names
+from marketswarm.address import Address
 from marketswarm.errors import BadEnvironmentError
 from marketswarm.settings import Settings
-from marketswarm.truth import Position, Truth
+from marketswarm.truth import Endpoint, Position, Service, Telling, Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What of a truth concerns a service: where two truths agree in it, the work goes on over the change.
+
+    For every service its position, its section and the buses; for the watchers also whom they watch, where alerts go,
+    and how people are told.
+    """
+
+    position: Position
+    section: Service | None
+    buses: Mapping[str, Address]
+    watched: tuple[Position, ...] = ()
+    alerts_to: Endpoint | None = None
+    telling: Telling | None = None
 
 
 def own_position(name: str, truth: Truth, settings: Settings) -> Position:
@@ -49,16 +66,15 @@ def check_timeouts(targets: Iterable[Position]) -> None:
             )
 
 
-def concern(name: str, truth: Truth, settings: Settings) -> tuple[object, ...]:
-    """What of a truth concerns a service: where two truths agree in it, the work goes on over the change.
-
-    For every service its position, its section and the buses; for the watchers also whom they watch, where alerts go,
-    and how people are told.
-    """
+def concern(name: str, truth: Truth, settings: Settings) -> Concern:
+    """Say what of a truth concerns a service, be it in the truth or not."""
     urls = truth.bus_urls()
-    buses = {bus: settings.address(bus, urls) for bus in urls}
-    own = (own_position(name, truth, settings), truth.services.get(name), buses)
-    if name in (names.HEALER, names.SENTINEL):
-        alerts_to = truth.alerts_to(settings.alert_channel)
-        return (*own, watched_by(name, truth, settings), alerts_to, truth.telling())
-    return own
+    watcher = name in names.WATCHERS
+    return Concern(
+        position=own_position(name, truth, settings),
+        section=truth.services.get(name),
+        buses={bus: settings.address(bus, urls) for bus in urls},
+        watched=watched_by(name, truth, settings),
+        alerts_to=truth.alerts_to(settings.alert_channel) if watcher else None,
+        telling=truth.telling() if watcher else None,
+    )

@@ -73,18 +73,42 @@ def test_check_contacts_no_bus(swarm: Swarm) -> None:
     assert "good, 6 service(s)" in done.stdout
 
 
-def test_diff_shows_each_change_by_its_path(swarm: Swarm) -> None:
-    """--diff and `truth diff` say what a seed would change, and change nothing."""
+def test_diff_shows_who_is_concerned_and_each_change_by_its_path(swarm: Swarm) -> None:
+    """--diff and `truth diff` say once for both buses what a seed would change, and change nothing."""
     swarm.seed()
     changed = truth(mesh={"heartbeat": {"interval_sec": 0.5}})
     path = str(swarm.write(changed))
+    before = swarm.system.client.get("truth:doc")
     for words in (["marketswarm-seed", "--diff", "--truth", path], ["marketswarm", "truth", "diff", path]):
         done = swarm.command(*words)
         assert done.returncode == 1
-        assert "system-redis: ~ services.mesh.heartbeat.interval_sec: 0.25 -> 0.5" in done.stdout
-        assert "market-redis: ~ services.mesh.heartbeat.interval_sec: 0.25 -> 0.5" in done.stdout
+        first, *lines = done.stdout.splitlines()
+        assert first.startswith("system-redis, market-redis: ")
+        assert lines == [
+            "mesh begins its work anew, no restart",
+            "  ~ services.mesh.heartbeat.interval_sec: 0.25 -> 0.5",
+            "healer begins its work anew, no restart",
+            "  ~ watches.mesh.interval_sec: 0.25 -> 0.5",
+            "each other service goes on, only its beats name the new truth",
+        ]
+    assert swarm.system.client.get("truth:doc") == swarm.market.client.get("truth:doc") == before
     swarm.seed(changed)
-    assert swarm.command("marketswarm", "truth", "diff", path).returncode in (0, 1)
+    done = swarm.command("marketswarm", "truth", "diff", path)
+    assert (done.returncode, done.stdout.splitlines()) == (0, [f"{path}: the same as on every bus"])
+
+
+def test_diff_for_programs_says_the_same(swarm: Swarm) -> None:
+    """One object, with the exit code in it; a bus without truth has no hash there."""
+    swarm.seed()
+    stored = hashlib.sha256(swarm.system.client.get("truth:doc")).hexdigest()  # type: ignore[arg-type]
+    swarm.market.client.delete("truth:doc")
+    path = str(swarm.write(truth(new_svc={})))
+    done = swarm.command("marketswarm", "truth", "diff", path, "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == found["exit_code"] == 1
+    assert found["buses"] == {"system-redis": stored, "market-redis": None}
+    assert {name: service["change"] for name, service in found["services"].items()} == {"new_svc": "added"}
+    assert found["other"] == ["market-redis: has no truth:doc"]
 
 
 def test_show_prints_what_is_stored(swarm: Swarm) -> None:

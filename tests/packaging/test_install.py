@@ -126,7 +126,6 @@ def bootable(root: Path) -> Path:
         "opt/marketswarm/bin/marketswarm",
         "opt/marketswarm/bin/marketswarm-seed",
         "usr/bin/redis-server",
-        "bin/kill",
         "bin/sh",
     ):
         path = root / program

@@ -32,7 +32,7 @@ FLOORS = (
     {"inspection", "outbox", "backlog", "handlers", "patience", "probebook", "columns"},
     {"feedbook"},
     {"daemon", "ending"},
-    {"inuse"},
+    {"inuse", "reseeding"},
     {"services.notifying"},
     {"services.watching", "pauses"},
     {
