@@ -141,6 +141,10 @@ class Bus:
             else:
                 _log.info("%s: keeps leases again", self.name)
 
+    async def beats(self, services: Iterable[str]) -> dict[str, bytes]:
+        """Fetch the last beat of each service whose lease has not run out."""
+        return await self._values({service: names.lease_key(service) for service in services})
+
     async def leases(self, services: Iterable[str]) -> dict[str, Lease]:
         """Fetch the leases that have not run out: of a few in one round trip, of a crowd in two."""
         wanted = list(services)
@@ -149,7 +153,7 @@ class Bus:
             values, *left = await self.ask([("MGET", *keys), *(("PTTL", key) for key in keys)])
             raw = dict(zip(wanted, values, strict=True))
         else:
-            raw = await self._values({service: names.lease_key(service) for service in wanted})
+            raw = await self.beats(wanted)
             left = await self.ask([("PTTL", names.lease_key(service)) for service in raw])
         return {svc: Lease(beat, ttl) for (svc, beat), ttl in zip(raw.items(), left, strict=True) if beat is not None}
 

@@ -86,3 +86,7 @@ class Grace:
     def unknown(self, what: str) -> None:
         """Take in that it cannot be looked at."""
         self._reasons.pop(what, None)
+
+    def all_unknown(self) -> None:
+        """Take in that nothing can be looked at."""
+        self._reasons.clear()

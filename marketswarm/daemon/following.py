@@ -125,6 +125,11 @@ class Follower:
             elif grace.right(bus):
                 right(bus)
 
+    @property
+    def settled(self) -> bool:
+        """Whether what the service runs on is the one whole truth that the buses that answer hold."""
+        return {held.sha256 for held in self.looks.values() if held and held.whole} == {self.running_on}
+
     async def close(self) -> None:
         """Give the connections back."""
         for bus in self._buses.values():

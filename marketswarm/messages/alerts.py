@@ -176,12 +176,16 @@ class BusOk(msgspec.Struct, frozen=True, tag=names.BUS_OK):
         return f"heard again after {self.lost_sec:.1f} s"
 
 
-class TruthDrift(msgspec.Struct, frozen=True, tag=names.TRUTH_DRIFT):
-    """A bus holds no truth, or another one than the swarm runs on; the services keep the last good one."""
+class TruthDrift(msgspec.Struct, frozen=True, omit_defaults=True, tag=names.TRUTH_DRIFT):
+    """A bus holds no truth, or another one than the swarm runs on; the services keep the last good one.
+
+    With a ``svc`` it is about that service, which beats on the bus and runs on another truth than healer.
+    """
 
     bus: str
     reason: str
     ts: int
+    svc: str = ""
 
     def says(self) -> str:
         """What it says to a person, in a few words."""
@@ -245,7 +249,9 @@ def decode_alert(raw: bytes) -> Alert | None:
 def subject(alert: Alert) -> str:
     """Whom the alert is about: a service, a bus, a unit, or a probe."""
     match alert:
-        case BusLost() | BusOk() | TruthDrift() | MassMiss() | MassOk():
+        case TruthDrift():
+            return alert.svc or alert.bus
+        case BusLost() | BusOk() | MassMiss() | MassOk():
             return alert.bus
         case UnitFailed():
             return alert.unit

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from marketswarm import names
-from marketswarm.messages import MISSES, Alert, kind
+from marketswarm.messages import MISSES, Alert, TruthDrift, kind
 from marketswarm.text import printable
 
 _UNIT: Final = names.service_unit("{svc}")
@@ -21,6 +21,7 @@ _OF_TYPES: Final = {
     names.DUPLICATE_INSTANCE: f"systemctl status {_UNIT} on each host that has it; stop one of them",
     names.PROBE_FAILED: "marketswarm probes",
 }
+_OF_A_SERVICE_THAT_DRIFTS: Final = f"journalctl -u {_UNIT} -n 50; then: sudo systemctl restart {_UNIT}"
 _OF_REASONS: Final = {
     "stopped": f"somebody stopped it; if that was not meant: sudo systemctl start {_UNIT}",
     "wedged": f"sudo systemctl restart {_UNIT}",
@@ -32,4 +33,6 @@ def first(alert: Alert) -> str:
     form = _OF_TYPES.get(kind(alert), "")
     if isinstance(alert, MISSES):
         form = _OF_REASONS.get(alert.reason, form)
+    elif isinstance(alert, TruthDrift) and alert.svc:
+        form = _OF_A_SERVICE_THAT_DRIFTS
     return printable(form.format_map(msgspec.structs.asdict(alert)))

@@ -55,7 +55,7 @@ _HEADLINES = {
     names.BUS_OK: "BUS HEARD: {bus}",
     names.FLAPPING: "FLAPPING: {svc}",
     names.STABLE: "STABLE: {svc}, {state}",
-    names.TRUTH_DRIFT: "TRUTH DRIFT: {bus}",
+    names.TRUTH_DRIFT: "TRUTH DRIFT: {subject}",
     names.UNIT_FAILED: "FAILED: {unit}",
     names.SERVICE_RESTARTED: "RESTARTED: {svc}",
     names.DUPLICATE_INSTANCE: "TWO PROCESSES: {svc}",

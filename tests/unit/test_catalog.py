@@ -37,7 +37,7 @@ EXAMPLES: tuple[Alert, ...] = (
     HealerOk("healer", 1),
     BusLost("market-redis", "silent", 1),
     BusOk("market-redis", 1.5, 1),
-    TruthDrift("system-redis", "no truth", 1),
+    TruthDrift("system-redis", "no truth", 1, "mesh"),
     UnitFailed("marketswarm@mesh.service", "78", 1),
     MassMiss("market-redis", 120, 200, ("mesh", "rss_agg"), "market-redis@1762433458", 1),
     MassOk("market-redis", 118, 2, ("mesh", "rss_agg"), "market-redis@1762433458", 1),

@@ -137,6 +137,28 @@ def test_the_last_good_truth_stays_until_a_new_one_is_whole(
     assert "".join(follow(follower(system, market))) == marks
 
 
+@pytest.mark.parametrize(
+    ("system", "market", "settled"),
+    [
+        ([A], [A], True),
+        ([A, None], [A], True),
+        ([A, GARBAGE], [A], True),
+        ([A, GONE], [A], True),
+        ([A, B], [A], False),
+        ([A, None], [A, None], False),
+        ([A, GONE], [A, GONE], False),
+        ([UNSEALED], [UNSEALED], False),
+    ],
+)
+def test_what_one_runs_on_is_settled_where_no_bus_holds_another_truth(
+    system: list[Answer], market: list[Answer], *, settled: bool
+) -> None:
+    """And one at least holds it, whole: else a service that runs on another may be right."""
+    subject = follower(system, market)
+    follow(subject)
+    assert subject.settled is settled
+
+
 def test_nothing_but_garbage_at_the_start_is_an_error() -> None:
     """All faults of all buses, a line each."""
     with pytest.raises(BadTruthError) as caught:

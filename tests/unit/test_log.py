@@ -180,6 +180,7 @@ def test_an_alert_is_one_entry_with_all_that_it_says(stream: TextIO, journald: s
         (BusLost("market-redis", "silent", 1), "3", "MARKETSWARM_BUS=market-redis"),
         (BusOk("market-redis", 1.5, 1), "5", "MARKETSWARM_BUS=market-redis"),
         (TruthDrift("system-redis", "no truth", 1), "3", "MARKETSWARM_BUS=system-redis"),
+        (TruthDrift("system-redis", "on ab12", 1, "mesh"), "3", "MARKETSWARM_SERVICE=mesh"),
         (UnitFailed("marketswarm@mesh.service", "78", 1), "3", "MARKETSWARM_UNIT=marketswarm@mesh.service"),
         (MassMiss("market-redis", 3, 4, ("a", "b", "c"), "g", 1), "3", "MARKETSWARM_BUS=market-redis"),
         (MassOk("market-redis", 3, 0, (), "g", 1), "5", "MARKETSWARM_BUS=market-redis"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm.messages import Alert, BusLost, HeartbeatMiss, ProbeFailed, UnitFailed, encode
+from marketswarm.messages import Alert, BusLost, HeartbeatMiss, ProbeFailed, TruthDrift, UnitFailed, encode
 from marketswarm.notices.incidents import paced_by
 from marketswarm.notices.silences import Ack, Pauses, Silence, decode_ack, decode_silence
 
@@ -82,6 +82,8 @@ def test_no_bytes_are_too_much(raw: bytes) -> None:
     [
         (HeartbeatMiss("mesh", 31.0, 30.0, 1), "mesh"),
         (BusLost("system-redis", "no answer", 1), "system-redis"),
+        (TruthDrift("system-redis", "holds no truth", 1), "system-redis"),
+        (TruthDrift("system-redis", "runs on ab12", 1, "mesh"), "mesh"),
         (UnitFailed("marketswarm@mesh.service", "exit status 1", 1), "mesh"),
         (UnitFailed("marketswarm-redis@system.service", "exit status 1", 1), "marketswarm-redis@system.service"),
         (UnitFailed("marketswarm-truth.service", "exit status 65", 1), "marketswarm-truth.service"),

@@ -103,6 +103,17 @@ def text(one: Item, *down: str, words: Words | None = None) -> str:
             ],
         ),
         (
+            TruthDrift("system-redis", "has run on the truth ab12 for over 60 s", TS, "mesh"),
+            [
+                "TRUTH DRIFT: mesh",
+                "2025-11-06 12:50:58 UTC: Has run on the truth ab12 for over 60 s.",
+                (
+                    "First: journalctl -u marketswarm@mesh.service -n 50;"
+                    " then: sudo systemctl restart marketswarm@mesh.service"
+                ),
+            ],
+        ),
+        (
             UnitFailed(UNIT, "oom-kill", TS),
             [f"FAILED: {UNIT}", "2025-11-06 12:50:58 UTC: Oom-kill.", f"First: systemctl status {UNIT}"],
         ),

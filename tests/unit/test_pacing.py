@@ -112,17 +112,22 @@ def test_every_event_is_counted_once(events: list[tuple[str, float]]) -> None:
         ([(0, "gone"), (15, "gone"), (20, "?"), (21, "gone"), (60, "gone")], [(15, "gone")]),
         ([(0, "gone"), (15, "gone"), (20, "?"), (21, None)], [(15, "gone"), (21, None)]),
         ([(0, None), (1, "?"), (2, None)], []),
+        ([(0, "gone"), (10, "??"), (15, "gone"), (29, "gone"), (30, "gone")], [(30, "gone")]),
+        ([(0, "gone"), (15, "gone"), (20, "??"), (21, "gone"), (60, "gone"), (61, None)], [(15, "gone"), (61, None)]),
+        ([(0, "gone"), (15, "gone"), (20, "??"), (21, "old"), (35, "old"), (36, "old")], [(15, "gone"), (36, "old")]),
     ],
 )
 def test_what_is_wrong_is_told_once_it_has_lasted(
     looks: list[tuple[float, str | None]], told: list[tuple[float, str | None]]
 ) -> None:
-    """Once until it was right again; "?" is a look that failed, None is right."""
+    """Once until it was right again; "?" is a look that failed, "??" one of all that there is, None is right."""
     grace = Grace(15)
     found: list[tuple[float, str | None]] = []
     for now, reason in looks:
         if reason == "?":
             grace.unknown("bus")
+        elif reason == "??":
+            grace.all_unknown()
         elif reason is None:
             found += [(now, None)] * grace.right("bus")
         else:

@@ -245,8 +245,13 @@ def test_a_truth_that_drifts_is_announced_and_its_end_logged(
     with caplog.at_level(logging.INFO):
         monitor.says.truth_drift("market-redis", "holds no truth:doc")
         monitor.says.truth_back("market-redis")
-    assert monitor.told.announced == [TruthDrift("market-redis", "holds no truth:doc", NOW)]
-    assert caplog.messages == ["truth_drift of market-redis is over"]
+        monitor.says.truth_drift("market-redis", "has run on ab12", "mesh")
+        monitor.says.truth_back("mesh")
+    assert monitor.told.announced == [
+        TruthDrift("market-redis", "holds no truth:doc", NOW),
+        TruthDrift("market-redis", "has run on ab12", NOW, svc="mesh"),
+    ]
+    assert caplog.messages == ["truth_drift of market-redis is over", "truth_drift of mesh is over"]
 
 
 def test_when_the_bus_that_has_the_verdicts_is_back_they_are_stored_again(monitor: Watcher) -> None:

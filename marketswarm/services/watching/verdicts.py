@@ -132,13 +132,13 @@ class Announcer:
             self._store_again = False
             self._recorder.repeat(self._words.well(service, age_sec, self._now()) for service, age_sec in alive)
 
-    def truth_drift(self, bus: str, reason: str) -> None:
-        """Announce that a bus does not hold the truth that the swarm runs on."""
-        self._recorder.announce(TruthDrift(bus, reason, self._now()))
+    def truth_drift(self, bus: str, reason: str, service: str = "") -> None:
+        """Announce that a bus does not hold the truth that the swarm runs on, or that a ``service`` runs on another."""
+        self._recorder.announce(TruthDrift(bus, reason, self._now(), service))
 
-    def truth_back(self, bus: str) -> None:
-        """Log that it does again."""
-        _log.info("truth_drift of %s is over", bus)
+    def truth_back(self, subject: str) -> None:
+        """Log that it does again, the bus or the service."""
+        _log.info("truth_drift of %s is over", subject)
 
     def _now(self) -> int:
         return int(self._clock.wall())

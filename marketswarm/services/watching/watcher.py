@@ -15,6 +15,7 @@ from marketswarm.liveness import State, Tally, Terms
 from marketswarm.messages import MISSES, BusLost, BusOk, ServiceRecord, decode_alert, decode_record, group_of
 from marketswarm.pacing import Backoff, Grace
 from marketswarm.services.notifying import Desk
+from marketswarm.services.watching.drifts import Comparer, Drifts
 from marketswarm.services.watching.findings import Legacy, Recalled, Target
 from marketswarm.services.watching.judge import Judge
 from marketswarm.services.watching.recorder import Recorder
@@ -35,6 +36,7 @@ class _Past:
     recorder: Recorder | None = None
     judges: dict[str, Judge] = field(default_factory=dict)
     drift: Grace = field(default_factory=lambda: Grace(DRIFT_GRACE_SEC))
+    drifts: Drifts = field(default_factory=Drifts)
 
 
 async def watch(daemon: Daemon, words: Words) -> None:
@@ -81,6 +83,17 @@ async def watch(daemon: Daemon, words: Words) -> None:
         _log.info("listening to %d heartbeat(s) on %d bus(es)", len(targets), len(judges))
         daemon.started()
         drift = past.drift if words.announces_buses else None
+        if drift and daemon.follower:
+            watched = [(daemon.bus(bus), judge.detector.services) for bus, judge in judges.items()]
+            comparer = Comparer(
+                past.drifts,
+                daemon.follower,
+                watched,
+                daemon.clock,
+                wrong=announcer.truth_drift,
+                right=announcer.truth_back,
+            )
+            group.create_task(comparer.run())
         await _turn(daemon, list(judges.values()), announcer, drift)
 
 
