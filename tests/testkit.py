@@ -367,8 +367,14 @@ class Swarm:
 
 
 @contextmanager
-def beating(server: Server, service: str, *, lease: bool = False, publish: bool = True) -> Iterator[None]:
-    """Beat as a foreign program would, from a thread: plain PUBLISH, a lease, or both."""
+def beating(
+    server: Server, service: str, *, lease: bool = False, publish: bool = True, sha256: str = ""
+) -> Iterator[None]:
+    """Beat as a foreign program would, from a thread: plain PUBLISH, a lease, or both.
+
+    ``sha256`` is the truth that the beats name, if any.
+    """
+    names_truth = {"truth": sha256} if sha256 else {}
     stop = threading.Event()
     client = redis.Redis(host="127.0.0.1", port=server.port, socket_timeout=1, retry=Retry(NoBackoff(), 0), protocol=2)
 
@@ -376,7 +382,7 @@ def beating(server: Server, service: str, *, lease: bool = False, publish: bool 
         count = 0
         while not stop.wait(INTERVAL_SEC):
             count += 1
-            beat = json.dumps({"svc": service, "i": count, "ts": time.time()})
+            beat = json.dumps({"svc": service, "i": count, "ts": time.time()} | names_truth)
             try:
                 if lease:
                     client.set(f"{service}:heartbeat", beat, px=int(TIMEOUT_SEC * 1000))
