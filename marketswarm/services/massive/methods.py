@@ -1,7 +1,7 @@
 """One probe of one target, whatever its kind: made, timed and put into words."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,13 +13,13 @@ from marketswarm.feeds import politeness
 from marketswarm.place import Step, place_of
 from marketswarm.probing.market import MAX_BYTES, Answer, Outcome, answer_of, login_of
 from marketswarm.probing.result import Result
-from marketswarm.reach import Finding, Way, converse, get, reach
+from marketswarm.reach.finding import Finding, Way
+from marketswarm.reach.probe import Say, converse, get, reach
 from marketswarm.services.massive.targets import Kind, Target
 
 NO_KEY: Final = (
     f"no key: set {names.ENV_MASSIVE_API_KEY}, or {names.ENV_POLYGON_API_KEY}, as a variable or credential of massive"
 )
-Say = Callable[[str], Awaitable[None]]
 
 
 class Methods:
@@ -60,11 +60,10 @@ class Methods:
         async def script(messages: AsyncIterator[str], say: Say) -> str:
             await anext(messages)  # that one is connected
             await say(json.dumps({"action": "auth", "params": api_key}))
-            async for message in messages:
-                if answer := login_of(message):
-                    answers.append(answer)
-                    return "" if answer.outcome.reachable else answer.reason
-            return "it closed the connection"
+            while (answer := login_of(await anext(messages))) is None:
+                pass
+            answers.append(answer)
+            return "" if answer.outcome.reachable else answer.reason
 
         found = await converse(place_of(target.url), _way(target), script)
         answer = answers[0] if answers else Answer(Outcome.DOWN, found.reason)
