@@ -69,7 +69,16 @@ def test_a_line_says_which_step_fails_since_when_and_why() -> None:
     head, line, _, total = render(view(failed()), plain, NOW).splitlines()
     assert head.split() == ["target", "state", "since", "step", "probed", "took", "where", "why"]
     why = "its certificate is not valid (expired); 3 times in a row"
-    assert line.split("  ") == ["broker", "FAILED", "1m ago", "tls ", "10s ago", "44 ms", URL, why]
+    assert [word.strip() for word in line.split("  ")] == [
+        "broker",
+        "FAILED",
+        "1m ago",
+        "tls",
+        "10s ago",
+        "44 ms",
+        URL,
+        why,
+    ]
     assert total == "1 target: 1 FAILED"
 
 
