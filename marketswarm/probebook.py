@@ -27,13 +27,17 @@ class ProbeBook:
     async def keep(self, results: Sequence[tuple[str, Result]]) -> None:
         """Store results, all or nothing: each in the history, and the last of each target as its latest.
 
-        A call whose answer is lost may have been carried out; the history has it twice then.
+        What was skipped is no history. A call whose answer is lost may have been carried out; the history has it twice then.
         """
         to_log = ("XADD", self._log, "MAXLEN", "~", names.PROBES_LOG_MAXLEN, "*")
-        written = [(name, encode_result(result)) for name, result in results]
-        history = [(*to_log, PROBE_FIELD, name, RESULT_FIELD, raw) for name, raw in written]
-        latest = ("HSET", self._key, *(word for pair in dict(written).items() for word in pair))
-        await self._bus.ask([("MULTI",), *history, latest, ("EXEC",)])
+        history = [
+            (*to_log, PROBE_FIELD, name, RESULT_FIELD, encode_result(result))
+            for name, result in results
+            if result.ok is not None
+        ]
+        latest = {name: encode_result(result) for name, result in results}
+        store = ("HSET", self._key, *(word for pair in latest.items() for word in pair))
+        await self._bus.ask([("MULTI",), *history, store, ("EXEC",)])
 
     async def forget_but(self, targets: Iterable[str]) -> None:
         """Drop the latest results of targets that there are no more; the history keeps theirs."""

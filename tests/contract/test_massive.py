@@ -77,7 +77,7 @@ def test_results_are_where_truth_says(swarm: Swarm) -> None:
         eventually(lambda: swarm.system.client.hget("ops:probes", "broker"), "a result on the other bus")
         eventually(lambda: swarm.system.client.xlen("ops:probes:log"), "a history there")
         shown = swarm.command("marketswarm", "probes")
-        assert "broker  ok" in shown.stdout, shown.stdout + shown.stderr
+        assert "broker       ok" in shown.stdout, shown.stdout + shown.stderr
     assert swarm.market.client.exists(PROBES) == 0
 
 
