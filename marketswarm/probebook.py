@@ -27,7 +27,8 @@ class ProbeBook:
     async def keep(self, results: Sequence[tuple[str, Result]]) -> None:
         """Store results, all or nothing: each in the history, and the last of each target as its latest.
 
-        What was skipped is no history. A call whose answer is lost may have been carried out; the history has it twice then.
+        What was skipped is no history. A call whose answer is lost may have been carried out; then the history has it
+        twice.
         """
         to_log = ("XADD", self._log, "MAXLEN", "~", names.PROBES_LOG_MAXLEN, "*")
         history = [

@@ -15,6 +15,13 @@ def system(swarm: Swarm) -> RealServer:
 
 
 @pytest.fixture
+def market(swarm: Swarm) -> RealServer:
+    """The market bus, the same way."""
+    assert isinstance(swarm.market, RealServer), "these tests need --bus=real"
+    return swarm.market
+
+
+@pytest.fixture
 def receiver() -> Iterator[HttpReceiver]:
     """A web server that takes everything."""
     with HttpReceiver() as server:

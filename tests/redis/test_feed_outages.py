@@ -4,18 +4,10 @@ import signal
 import time
 from functools import partial
 
-import pytest
 from feeding import document, feed, reading, titles
 from feedserver import FeedServer
 from testkit import RealServer, Service, Swarm, eventually
 from working import QUEUE
-
-
-@pytest.fixture
-def market(swarm: Swarm) -> RealServer:
-    """The bus that the queue is on."""
-    assert isinstance(swarm.market, RealServer)
-    return swarm.market
 
 
 def started(swarm: Swarm, server: FeedServer, **fields: float) -> Service:

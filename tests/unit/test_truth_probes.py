@@ -132,6 +132,6 @@ def test_a_timeout_over_the_interval_is_warned_of(timeout_sec: float, *, warns: 
 
 @pytest.mark.parametrize("field", [{"probes": [PROBE]}, {"dns": ["8.8.8.8"]}, {"api": {"fails": 3}}])
 def test_probes_of_another_service_are_warned_of(field: dict[str, Any]) -> None:
-    """massive alone reads them."""
+    """Massive alone reads them."""
     found = warnings(read({"services": {"mesh": field}}))
     assert f"services.mesh.{next(iter(field))}: is read in the section of massive only" in found
