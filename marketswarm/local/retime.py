@@ -10,7 +10,7 @@ TIMEOUT_SEC = 2
 
 
 def retime(truth_raw: bytes) -> bytes:
-    """Have every service beat each INTERVAL_SEC, healer miss it after TIMEOUT_SEC, and nobody fetch a feed or probe a target.
+    """Have every service beat each INTERVAL_SEC, healer miss it after TIMEOUT_SEC, and nothing fetched or probed.
 
     A document that is no truth comes back as it is: whoever reads it next says what is wrong with it.
     """

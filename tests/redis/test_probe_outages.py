@@ -2,7 +2,7 @@
 
 from probing import PROBES, TOLD, accepting, probing, result, target, told
 from receivers import HttpReceiver
-from testkit import RealServer, Service, Swarm, eventually, free_port
+from testkit import RealServer, Service, Swarm, eventually, free_port, watching
 
 
 def beats(swarm: Swarm, service: Service, count: int) -> None:
@@ -31,7 +31,7 @@ def test_results_wait_for_a_bus_that_hangs_while_beats_and_alerts_go_on(swarm: S
     eventually(lambda: told(swarm), "probe_failed, while the results wait")
     beats(swarm, massive, 6)
     market.resume()
-    found = eventually(lambda: (now := result(swarm)) and now["fails"] >= 3 and now, "the results come")
+    found = eventually(lambda: (now := result(swarm)) and now.get("fails", 0) >= 3 and now, "the results come")
     eventually(lambda: history(swarm) >= found["fails"] + 2, "and those before them")
 
 
@@ -69,7 +69,7 @@ def test_what_fails_while_the_system_bus_is_away_is_told_once_when_it_is_back(sw
 def test_people_hear_of_a_target_as_of_a_service(swarm: Swarm, system: RealServer, receiver: HttpReceiver) -> None:
     """By healer, which carries what massive has put into its log."""
     port = free_port()
-    swarm.seed(probing(target(port)))
+    swarm.seed(watching("massive", massive=probing(target(port))["services"]["massive"]))
     swarm.start("healer", WEBHOOK_URL=receiver.url).ready()
     swarm.start("massive").ready()
     eventually(lambda: receiver.bodies, "people hear of it")

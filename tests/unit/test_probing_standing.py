@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from marketswarm.probing.standing import Standing, Turn
 
 LIMIT = 3
+OK = {"good": True, "bad": False, "skipped": None}
 
 
-def taken(*oks: bool | None, limit: int = LIMIT) -> tuple[Standing, list[Turn | None]]:
+def taken(probes: str, limit: int = LIMIT) -> tuple[Standing, list[Turn | None]]:
     """Take in probes, one a second from second 1 on."""
     standing, turns = Standing(), []
-    for ts, ok in enumerate(oks, start=1):
-        standing, turn = standing.after(ok=ok, ts=ts, limit=limit)
+    for ts, probe in enumerate(probes.split(), start=1):
+        standing, turn = standing.after(ok=OK[probe], ts=ts, limit=limit)
         turns.append(turn)
     return standing, turns
 
@@ -24,45 +25,45 @@ def taken(*oks: bool | None, limit: int = LIMIT) -> tuple[Standing, list[Turn | 
 )
 def test_so_many_in_a_row_are_told_once(bad: int, turn: Turn | None, *, told: bool) -> None:
     """Just before, at, and just after the limit."""
-    standing, turns = taken(*[False] * bad)
+    standing, turns = taken("bad " * bad)
     assert (standing.fails, standing.told, turns[-1]) == (bad, told, turn)
     assert turns.count(Turn.FAILED) == int(told)
 
 
 def test_one_good_probe_is_its_end() -> None:
     """It is told where the failure was."""
-    assert taken(False, False, False, True)[1][-1] is Turn.OK
-    assert taken(False, False, True)[1] == [None, None, None]
+    assert taken("bad bad bad good")[1][-1] is Turn.OK
+    assert taken("bad bad good")[1] == [None, None, None]
 
 
 def test_a_good_one_in_between_begins_the_count_anew() -> None:
     """A target that fails now and then is not down."""
-    assert taken(False, False, True, False, False)[1] == [None] * 5
+    assert taken("bad bad good bad bad")[1] == [None] * 5
 
 
 def test_since_is_when_it_became_so() -> None:
     """Of a failure the first probe of the row, of what is well the first that was."""
-    assert taken(True, True)[0].since == 1
-    assert taken(True, False, False, False)[0].since == 2
-    assert taken(False, False, False, True, True)[0].since == 4
+    assert taken("good good")[0].since == 1
+    assert taken("good bad bad bad")[0].since == 2
+    assert taken("bad bad bad good good")[0].since == 4
 
 
 def test_what_was_skipped_changes_nothing() -> None:
     """Nothing is known of it."""
-    assert taken(False, None, None, False)[0] == Standing(fails=2, since=1)
-    assert taken(None) == (Standing(), [None])
+    assert taken("bad skipped skipped bad")[0] == Standing(fails=2, since=1)
+    assert taken("skipped") == (Standing(), [None])
 
 
 def test_a_lower_limit_is_heeded_at_the_next_failure() -> None:
     """Truth may change while a target fails."""
-    standing, _ = taken(False, False, limit=5)
+    standing, _ = taken("bad bad", limit=5)
     assert standing.after(ok=False, ts=9, limit=2) == (Standing(fails=3, since=1, told=True), Turn.FAILED)
 
 
-@given(st.lists(st.sampled_from([True, False, None])), st.integers(1, 4))
-def test_failures_and_ends_take_turns(oks: list[bool | None], limit: int) -> None:
+@given(st.lists(st.sampled_from(list(OK))), st.integers(1, 4))
+def test_failures_and_ends_take_turns(probes: list[str], limit: int) -> None:
     """Whatever comes, nothing is told twice, and the last that was told is how it stands."""
-    standing, turns = taken(*oks, limit=limit)
+    standing, turns = taken(" ".join(probes), limit)
     told = [turn for turn in turns if turn]
     assert told == [Turn.FAILED, Turn.OK] * (len(told) // 2) + [Turn.FAILED] * (len(told) % 2)
     assert standing.told is (told[-1:] == [Turn.FAILED])
