@@ -2,6 +2,7 @@
 
 from aiohttp import ClientResponse, hdrs
 
+from marketswarm.text import size
 from marketswarm.web.unpacking import unpacker
 
 
@@ -9,7 +10,7 @@ class TooLargeError(Exception):
     """A body that goes over the cap; the text says so."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"larger than {_size(max_bytes)}")
+        super().__init__(f"larger than {size(max_bytes)}")
 
 
 async def read(response: ClientResponse, max_bytes: int) -> bytes:
@@ -33,10 +34,3 @@ async def read(response: ClientResponse, max_bytes: int) -> bytes:
                 raise TooLargeError(max_bytes)
     unpacking.finish()
     return bytes(body)
-
-
-def _size(count: int) -> str:
-    for unit, shift in (("MiB", 20), ("KiB", 10)):
-        if count and count % (1 << shift) == 0:
-            return f"{count >> shift} {unit}"
-    return f"{count} bytes"

@@ -14,6 +14,7 @@ from typing import Final, Self
 from yarl import URL
 
 from marketswarm.text import printable
+from marketswarm.trouble import took_longer
 from marketswarm.web import body, heads, places, trouble
 from marketswarm.web.session import session, trust
 
@@ -93,7 +94,7 @@ class Fetcher:
             async with asyncio.timeout(self._limits.timeout_sec):
                 return await self._follow(request)
         except TimeoutError:
-            raise FetchError(trouble.took_longer(self._limits.timeout_sec)) from None
+            raise FetchError(took_longer(self._limits.timeout_sec)) from None
         except places.BadPlaceError as error:
             raise FetchError(printable(str(error))) from None
 

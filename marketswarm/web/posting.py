@@ -11,6 +11,7 @@ from typing import Final, Self
 import msgspec
 
 from marketswarm.text import printable
+from marketswarm.trouble import took_longer
 from marketswarm.web import body, places, trouble
 from marketswarm.web.session import session, trust
 from marketswarm.web.unpacking import BadPackingError
@@ -77,7 +78,7 @@ class Poster:
             async with asyncio.timeout(timeout_sec):
                 return _decoded(await self._post(str(target), data, head, max_bytes))
         except TimeoutError:
-            raise PostError(trouble.took_longer(timeout_sec), transient=True) from None
+            raise PostError(took_longer(timeout_sec), transient=True) from None
         except (body.TooLargeError, BadPackingError) as error:
             raise PostError(f"its answer cannot be used: {error}", transient=False) from None
         except trouble.TROUBLE as error:

@@ -9,7 +9,8 @@ from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from marketswarm.web import guard, lookup
+from marketswarm import lookup
+from marketswarm.web import guard
 from marketswarm.web.places import RefusedError
 
 _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV

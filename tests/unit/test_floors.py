@@ -13,7 +13,7 @@ GROUND = {"names", "errors", "address", "place", "text", "version"}
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables"},
     {"liveness", "notices", "feeds", "probing"},
-    {"line", "isolated"},
+    {"line", "isolated", "lookup", "trouble"},
     {
         "clock",
         "settings",

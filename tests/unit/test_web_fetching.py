@@ -35,7 +35,8 @@ from feedserver import (
 from receivers import Trust
 from testkit import eventually, free_port
 
-from marketswarm.web import guard, lookup
+from marketswarm import lookup
+from marketswarm.web import guard
 from marketswarm.web.fetching import Fetcher, FetchError, Limits, Request, Response
 
 SECRET = "hunter2"
