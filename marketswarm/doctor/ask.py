@@ -108,14 +108,13 @@ async def ask_swarm(
         name: {at.channel for at in beating} | ({alerts.key} if name == alerts.bus else set())
         for name, beating in by_bus.items()
     }
-    listeners, leases, seen, last_alert, telling, reading, probes = await asyncio.gather(
+    listeners, leases, seen, last_alert, telling, (reading, probes) = await asyncio.gather(
         asyncio.gather(*(_answer(bus.listeners(channels[name])) for name, bus in buses.items())),
         asyncio.gather(*(_answer(bus.leases(at.service for at in by_bus[name])) for name, bus in buses.items())),
         _answer(overview.look(settings)),
         _answer(_last_alert(buses)),
         _answer(_telling(buses)),
-        _reading(settings),
-        _answer(probeview.look(settings)),
+        asyncio.gather(_reading(settings), _answer(probeview.look(settings))),
     )
     told = [found for found in leases if not isinstance(found, MarketSwarmError)]
     held = {service: lease for found in told for service, lease in found.items()}

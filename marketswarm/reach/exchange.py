@@ -5,7 +5,7 @@ from typing import Final, TypeGuard
 
 import h11
 
-from marketswarm.probing.place import Place
+from marketswarm.place import Place
 from marketswarm.reach.connecting import Stream, more
 from marketswarm.reach.finding import FailedError
 from marketswarm.text import size

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from marketswarm.probing.place import Step
+from marketswarm.place import Step
 
 
 class FailedError(Exception):

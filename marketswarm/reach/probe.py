@@ -7,7 +7,7 @@ from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Final
 
 from marketswarm import lookup
-from marketswarm.probing.place import Place, Step
+from marketswarm.place import Place, Step
 from marketswarm.reach import connecting, talk
 from marketswarm.reach.connecting import Stream
 from marketswarm.reach.exchange import Exchange

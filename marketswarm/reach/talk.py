@@ -6,7 +6,7 @@ import wsproto.utilities
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import CloseConnection, Event, Ping, TextMessage
 
-from marketswarm.probing.place import Place
+from marketswarm.place import Place
 from marketswarm.reach.connecting import Stream, more
 from marketswarm.reach.exchange import SWITCHING, Exchange
 from marketswarm.reach.finding import FailedError

@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 
 from marketswarm import errors, trouble
-from marketswarm.probing.place import Step
+from marketswarm.place import Step
 from marketswarm.reach.finding import FailedError, Finding
 
 

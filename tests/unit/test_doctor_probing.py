@@ -17,7 +17,7 @@ URL = "tcp://a.test:1"
 
 def row(name: str, *, overdue: bool = False, **found: Any) -> Row:
     """A target that is well, unless something else is said."""
-    well = {"ok": True, "step": None, "reason": "", "ms": 1.0, "ts": 1.0, "steps": {}}
+    well: dict[str, Any] = {"ok": True, "step": None, "reason": "", "ms": 1.0, "ts": 1.0, "steps": {}}
     return Row(name, URL, Result(**(well | found)), overdue=overdue)
 
 

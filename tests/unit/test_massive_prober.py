@@ -184,8 +184,9 @@ def test_so_many_failures_in_a_row_are_told_once_and_so_is_their_end(world: Worl
     world.run(world.prober(BROKER), 149)
     began, found, ended = (int(world.wall(at)) for at in (30, 60, 120))
     failed, over = world.alerts
-    assert failed == ProbeFailed("massive", "broker", "tcp", "connection refused", 2, found, failed.since)  # type: ignore[union-attr]
-    assert int(failed.since) == began  # type: ignore[union-attr]
+    assert isinstance(failed, ProbeFailed)
+    assert failed == ProbeFailed("massive", "broker", "tcp", "connection refused", 2, found, failed.since)
+    assert int(failed.since) == began
     assert isinstance(over, ProbeOk)
     assert (over.probe, round(over.failed_sec), over.ts, over.reason) == ("broker", 90, ended, "")
     states = [(result.fails, result.failed) for _, result in world.book.kept]
@@ -287,12 +288,12 @@ def test_a_strict_start_that_went_well_counts_as_the_first_probe(world: World) -
     assert len(world.book.kept) == 2
 
 
-def test_the_status_line_names_who_fails(world: World) -> None:
+def test_the_status_line_names_who_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first few."""
     targets = [replace(BROKER, name=f"t{number}", fails=1) for number in range(5)]
     prober = world.prober(*targets)
     said: list[str] = []
-    world.daemon.status = said.append  # type: ignore[method-assign]
+    monkeypatch.setattr(world.daemon, "status", said.append)
     for target in targets[1:]:
         world.network.answers[target.name] = [BAD]
     world.run(prober, 5)

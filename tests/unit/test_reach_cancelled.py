@@ -29,7 +29,7 @@ from netserver import (
 from testkit import eventually
 from wsproto.events import TextMessage
 
-from marketswarm.probing.place import Step, place_of
+from marketswarm.place import Step, place_of
 from marketswarm.reach import connecting
 from marketswarm.reach.finding import Finding, Way
 from marketswarm.reach.probe import Say, converse, get, reach

@@ -27,7 +27,7 @@ from netserver import (
 from testkit import eventually, free_port
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from marketswarm.probing.place import Step, place_of
+from marketswarm.place import Step, place_of
 from marketswarm.reach import connecting
 from marketswarm.reach.finding import Finding, Way
 from marketswarm.reach.probe import Say, Script, converse, get, reach

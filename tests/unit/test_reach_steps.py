@@ -28,7 +28,7 @@ from netserver import (
 from testkit import free_port
 from wsproto.events import CloseConnection, Ping, TextMessage
 
-from marketswarm.probing.place import Step, place_of
+from marketswarm.place import Step, place_of
 from marketswarm.reach.finding import Finding, Way
 from marketswarm.reach.probe import Say, converse, reach
 

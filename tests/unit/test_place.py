@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketswarm.probing.place import PHRASE, Place, place_of
+from marketswarm.place import PHRASE, Place, place_of
 
 HOST = "must have a host that is a name, or an address with [ ] around one of IPv6"
 LABELS = ".".join(["a" * 49] * 5)  # 249 characters
