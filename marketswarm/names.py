@@ -27,6 +27,7 @@ MAX_UNIT_NAME: Final = 28
 # Services that the rest knows by name.
 HEALER: Final = "healer"
 SENTINEL: Final = "sentinel"
+MESH: Final = "mesh"
 WATCHERS: Final = (HEALER, SENTINEL)
 RSS_AGG: Final = "rss_agg"
 VEXY_AI: Final = "vexy_ai"
@@ -47,6 +48,14 @@ ALERT_LOG_FIELD: Final = "event"
 ALERT_LOG_MAXLEN: Final = 10_000
 RECORDS: Final = "healer:records"
 """A hash: what healer keeps of each service, for itself after a restart and for ``marketswarm status``."""
+
+# Who is in the swarm.
+MESH_SERVICES: Final = "mesh:services"
+"""A hash, a field a service: who should be there, who is, and on what."""
+MESH_GOSSIP: Final = "mesh:gossip"
+"""A channel: what changes in it, as it does."""
+TOMBSTONE_SEC: Final = 86_400.0
+"""How long a service that has left the truth is kept in it."""
 
 # Telling people.
 DEAD_LETTERS: Final = "healer:alerts:dead"

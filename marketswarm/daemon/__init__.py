@@ -3,7 +3,7 @@
 from marketswarm.daemon.following import Follower
 from marketswarm.daemon.lifecycle import Daemon, Work
 from marketswarm.daemon.loop import exact_loop
-from marketswarm.daemon.position import Concern, check_timeouts, concern, own_position, watched_by
+from marketswarm.daemon.position import Concern, check_timeouts, concern, members, own_position, watched_by
 from marketswarm.daemon.process import run
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "check_timeouts",
     "concern",
     "exact_loop",
+    "members",
     "own_position",
     "run",
     "watched_by",

@@ -15,7 +15,7 @@ class Concern:
     """What of a truth concerns a service: where two truths agree in it, the work goes on over the change.
 
     For every service its position, its section and the buses; for the watchers also whom they watch, where alerts go,
-    and how people are told.
+    and how people are told; for mesh where everybody stands.
     """
 
     position: Position
@@ -42,12 +42,29 @@ def own_position(name: str, truth: Truth, settings: Settings) -> Position:
 
 
 def watched_by(name: str, truth: Truth, settings: Settings) -> tuple[Position, ...]:
-    """Whom a service watches: healer whom truth tells it to, sentinel healer, any other nobody."""
+    """Whom a service watches: healer whom truth tells it to, sentinel healer, mesh all others, any other nobody."""
     if name == names.HEALER:
         return truth.watched(default_timeout_sec=settings.default_timeout_sec)
     if name == names.SENTINEL:
         return (own_position(names.HEALER, truth, settings),)
+    if name == names.MESH:
+        return tuple(_patient(at) for at in members(truth, settings) if at.service != names.MESH)
     return ()
+
+
+def members(truth: Truth, settings: Settings) -> tuple[Position, ...]:
+    """Who should be in the swarm, in truth's order: its services, and then whoever healer watches besides."""
+    timeout_sec = settings.default_timeout_sec
+    every = (*truth.positions(default_timeout_sec=timeout_sec), *truth.watched(default_timeout_sec=timeout_sec))
+    found = {at.service: at for at in every}
+    if names.HEALER in found:
+        found[names.HEALER] = own_position(names.HEALER, truth, settings)
+    return tuple(found.values())
+
+
+def _patient(at: Position) -> Position:
+    """Allow a service that nobody was to watch three of its intervals, where it has no timeout that it can keep."""
+    return at if at.timeout_sec > at.interval_sec else replace(at, timeout_sec=3 * at.interval_sec)
 
 
 def check_timeouts(targets: Iterable[Position]) -> None:

@@ -7,6 +7,7 @@ from the arrival of a beat.
 from marketswarm.liveness.cause import Cause, Process, cause
 from marketswarm.liveness.detector import Detector, Known, State, Transition
 from marketswarm.liveness.flaps import Flap, Flaps
+from marketswarm.liveness.membership import Members, presence
 from marketswarm.liveness.sequence import Event, Sequence, Tally
 from marketswarm.liveness.storm import Silence, Storm
 from marketswarm.liveness.terms import Terms
@@ -18,6 +19,7 @@ __all__ = [
     "Flap",
     "Flaps",
     "Known",
+    "Members",
     "Process",
     "Sequence",
     "Silence",
@@ -27,4 +29,5 @@ __all__ = [
     "Terms",
     "Transition",
     "cause",
+    "presence",
 ]

@@ -111,6 +111,24 @@ class Detector:
         rows = (row for row, state in enumerate(self._state) if state == State.ALIVE)
         return [(self.services[row], now - self._heard[row]) for row in rows]
 
+    def quiet(self, now: float) -> list[int]:
+        """Who is not missed, and silent for longer than says nothing; nobody, while that proves nothing."""
+        if self._frozen:
+            return []
+        limits = [now - terms.suspect_sec for terms in self.kinds]
+        if all(self._spared >= limit for limit in limits):
+            return []
+        rows = enumerate(zip(self._state, self._kind, self._heard, strict=True))
+        return [
+            row
+            for row, (state, kind, heard) in rows
+            if heard < limits[kind] and self._spared < limits[kind] and state == State.ALIVE
+        ]
+
+    def age_sec(self, row: int, now: float) -> float:
+        """Seconds since its last beat arrived, or since the watching began where there was none."""
+        return now - self._heard[row]
+
     def recall_missed(self, row: int) -> None:
         """Take over, from before a restart, that this service's miss is already reported; its return ends it."""
         self._heard[row] = float("-inf")  # its last beat was heard by another process: any lease may be a later one

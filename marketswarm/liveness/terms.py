@@ -34,6 +34,14 @@ class Terms:
         return min(self.silence_sec, max(2 * self.interval_sec, 0.75 * self.silence_sec))
 
     @property
+    def suspect_sec(self) -> float:
+        """How long its silence says nothing yet: two beats may be lost, or most of the timeout be over.
+
+        Never less than a healthy service may take from one beat to the next.
+        """
+        return max(1.25 * self.interval_sec, min(2 * self.interval_sec, 0.75 * self.timeout_sec))
+
+    @property
     def grain_sec(self) -> float:
         """How long before its deadline it may be looked at: a power of two, so that sums of it are exact."""
         return max(_FINEST_GRAIN_SEC, 2.0 ** math.floor(math.log2(self.silence_sec / _GRAINS)))

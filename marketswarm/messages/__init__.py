@@ -32,17 +32,28 @@ from marketswarm.messages.alerts import (
 )
 from marketswarm.messages.heartbeats import Heartbeat, Malformed, decode_heartbeat, decode_plain
 from marketswarm.messages.probes import DROPPED, ProbeFailed, ProbeOk
+from marketswarm.messages.members import (
+    LEFT_TRUTH,
+    Change,
+    Identity,
+    Member,
+    Presence,
+    decode_identity,
+    decode_member,
+)
 from marketswarm.messages.records import ServiceRecord, decode_record
 from marketswarm.messages.wire import UNREADABLE, encode
 
 __all__ = [
     "DROPPED",
+    "LEFT_TRUTH",
     "MISSES",
     "TROUBLES",
     "UNREADABLE",
     "Alert",
     "BusLost",
     "BusOk",
+    "Change",
     "DuplicateInstance",
     "Flapping",
     "HealerMiss",
@@ -50,11 +61,14 @@ __all__ = [
     "Heartbeat",
     "HeartbeatMiss",
     "HeartbeatOk",
+    "Identity",
     "Malformed",
     "MassMiss",
     "MassOk",
     "ProbeFailed",
     "ProbeOk",
+    "Member",
+    "Presence",
     "ServiceRecord",
     "ServiceRestarted",
     "Stable",
@@ -63,6 +77,8 @@ __all__ = [
     "Verdict",
     "decode_alert",
     "decode_heartbeat",
+    "decode_identity",
+    "decode_member",
     "decode_plain",
     "decode_record",
     "encode",

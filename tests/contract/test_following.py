@@ -82,12 +82,12 @@ def test_an_outage_over_a_reseed_is_one_miss_and_one_ok(swarm: Swarm) -> None:
 
 def test_a_worker_takes_a_new_interval_and_channel_in_its_stride(swarm: Swarm) -> None:
     """The same process, the same boot, each number once, and no pause longer than an interval."""
-    swarm.seed(truth(mesh={"heartbeat": {"interval_sec": 1, "timeout_sec": 10}}))
-    with listening(swarm.system, "mesh:heartbeat", "beats:mesh") as heard:
-        worker = swarm.start("mesh").ready()
-        first = last_beat(swarm.system, "mesh")
-        swarm.seed(truth(mesh={"heartbeat": {"interval_sec": 0.1, "channel": "beats:mesh", "timeout_sec": 5}}))
-        with listening(swarm.system, "beats:mesh") as moved_beats:
+    swarm.seed(truth(massive={"heartbeat": {"interval_sec": 1, "timeout_sec": 10}}))
+    with listening(swarm.system, "massive:heartbeat", "beats:massive") as heard:
+        worker = swarm.start("massive").ready()
+        first = last_beat(swarm.system, "massive")
+        swarm.seed(truth(massive={"heartbeat": {"interval_sec": 0.1, "channel": "beats:massive", "timeout_sec": 5}}))
+        with listening(swarm.system, "beats:massive") as moved_beats:
             eventually(lambda: len(moved_beats()) >= 10, "beats on the new channel")
         beats = [json.loads(raw) for raw in heard()]
     assert {(beat["boot"], beat["pid"]) for beat in beats} == {(first["boot"], worker.pid)}
@@ -105,10 +105,10 @@ def test_a_worker_takes_a_new_interval_and_channel_in_its_stride(swarm: Swarm) -
 def test_a_change_that_does_not_concern_a_worker_leaves_its_work_alone(swarm: Swarm) -> None:
     """Only the truth that its beats name is another."""
     swarm.seed(truth())
-    worker = swarm.start("mesh").ready()
-    before = last_beat(swarm.system, "mesh")["truth"]
+    worker = swarm.start("massive").ready()
+    before = last_beat(swarm.system, "massive")["truth"]
     swarm.seed(truth(new_svc=NEW_SVC))
-    eventually(lambda: last_beat(swarm.system, "mesh")["truth"] != before, "beats name the new truth")
+    eventually(lambda: last_beat(swarm.system, "massive")["truth"] != before, "beats name the new truth")
     assert not moved(worker)()
     assert worker.log.count("its work goes on") == 1
 

@@ -66,6 +66,31 @@ def test_sentinel_judges_healer_as_truth_says() -> None:
     assert (at.interval_sec, at.timeout_sec) == (2, 6)
 
 
+def test_mesh_watches_all_but_itself() -> None:
+    """In truth's order, the watchers too, and then whoever healer hears besides; healer by its own three intervals."""
+    heard = {"access_points": {"subscribe_to": ["b:heartbeat", "outside:heartbeat"]}, "heartbeat": {"interval_sec": 4}}
+    document = truth(mesh={}, b={}, healer=heard, a={}, sentinel={})
+    watched = watched_by("mesh", document, Settings(default_timeout_sec=40))
+    assert [(at.service, at.timeout_sec) for at in watched] == [
+        ("b", 40),
+        ("healer", 12),
+        ("a", 40),
+        ("sentinel", 40),
+        ("outside", 40),
+    ]
+
+
+@pytest.mark.parametrize(("default_sec", "timeout_sec"), [(61, 61), (60, 180), (30, 180)])
+def test_mesh_waits_for_a_slow_service_longer_than_a_timeout_that_it_cannot_keep(
+    default_sec: float, timeout_sec: float
+) -> None:
+    """Healer refuses such a default for whom it watches; of the others nobody was asked for a timeout."""
+    (slow,) = watched_by(
+        "mesh", truth(slow={"heartbeat": {"interval_sec": 60}}), Settings(default_timeout_sec=default_sec)
+    )
+    assert slow.timeout_sec == timeout_sec
+
+
 def test_healers_cadence_for_others_is_not_its_own_timeout() -> None:
     """The threshold is what it holds others to."""
     document = truth(healer={"threshold": {"heartbeat_cadence": 300}}, mesh={})
@@ -95,17 +120,18 @@ BEFORE: dict[str, Any] = {"healer": WATCHED, "sentinel": {}, "mesh": {}, "rss_ag
     ("change", "concerned"),
     [
         ({}, set()),
-        ({"new": {}}, set()),
+        ({"new": {}}, {"mesh"}),
         ({"mesh": {"heartbeat": {"interval_sec": 5}}}, {"mesh", "healer"}),
         ({"mesh": {"heartbeat": {"misses": 2}}}, {"mesh", "healer"}),
         ({"mesh": {"heartbeat": {"flap": {"changes": 4, "within_sec": 600}}}}, {"mesh", "healer"}),
         ({"mesh": {"heartbeat": {"alert_on": ["service_restarted"]}}}, {"mesh", "healer"}),
-        ({"healer": WATCHED | {"heartbeat": {"recover_beats": 2}}}, {"healer", "sentinel"}),
+        ({"healer": WATCHED | {"heartbeat": {"recover_beats": 2}}}, {"healer", "sentinel", "mesh"}),
         ({"mesh": {"colours": ["x"]}}, {"mesh"}),
-        ({"rss_agg": {"heartbeat": {"channel": "r"}}}, {"rss_agg"}),
+        ({"rss_agg": {"heartbeat": {"channel": "r"}}}, {"rss_agg", "mesh"}),
+        ({"rss_agg": {"fetching": {"user_agent": "x"}}}, {"rss_agg"}),
         ({"sentinel": {"dependencies": ["healer"]}}, {"sentinel"}),
-        ({"healer": {"access_points": {"subscribe_to": ["mesh:heartbeat", "new:heartbeat"]}}}, {"healer"}),
-        ({"healer": WATCHED | {"heartbeat": {"interval_sec": 5}}}, {"healer", "sentinel"}),
+        ({"healer": {"access_points": {"subscribe_to": ["mesh:heartbeat", "new:heartbeat"]}}}, {"healer", "mesh"}),
+        ({"healer": WATCHED | {"heartbeat": {"interval_sec": 5}}}, {"healer", "sentinel", "mesh"}),
         (
             {"healer": {"access_points": WATCHED["access_points"] | {"publish_to": ["ops:alerts"]}}},
             {"healer", "sentinel"},
@@ -114,7 +140,7 @@ BEFORE: dict[str, Any] = {"healer": WATCHED, "sentinel": {}, "mesh": {}, "rss_ag
     ],
 )
 def test_a_change_of_truth_concerns_whom_it_moves(change: dict[str, Any], concerned: set[str]) -> None:
-    """A worker its position and section; the watchers whom they watch, and where alerts go."""
+    """A worker its position and section; the watchers whom they watch, and where alerts go; mesh any position."""
     before, after = truth(**BEFORE), truth(**BEFORE | change)
     assert {
         name for name in BEFORE if concern(name, before, Settings()) != concern(name, after, Settings())

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import gc
 import logging
 import random
 from collections.abc import Iterable
@@ -11,16 +10,16 @@ from dataclasses import dataclass, field
 from marketswarm import names
 from marketswarm.daemon import Daemon, check_timeouts, watched_by
 from marketswarm.errors import BusUnreachableError
-from marketswarm.liveness import State, Tally, Terms
+from marketswarm.liveness import State, Tally
 from marketswarm.messages import MISSES, BusLost, BusOk, ServiceRecord, decode_alert, decode_record, group_of
 from marketswarm.pacing import Backoff, Grace
 from marketswarm.services.notifying import Desk
 from marketswarm.services.watching.drifts import Comparer, Drifts
-from marketswarm.services.watching.findings import Legacy, Recalled, Target
+from marketswarm.services.watching.findings import Legacy, Recalled
 from marketswarm.services.watching.judge import Judge
 from marketswarm.services.watching.recorder import Recorder
+from marketswarm.services.watching.seats import legacies, seat, settle_memory
 from marketswarm.services.watching.verdicts import Announcer, Words
-from marketswarm.truth import Position
 
 DRIFT_GRACE_SEC = 15.0
 """A bus that comes back empty is seeded again within seconds, and a seed writes one bus after the other."""
@@ -54,23 +53,11 @@ async def watch(daemon: Daemon, words: Words) -> None:
         words, recorder, daemon.clock, alert_on={target.service: target.alert_on for target in targets}
     )
     lost = recalled.lost if words.announces_buses else {}
-    judges = past.judges = {
-        bus: Judge(
-            daemon.bus(bus),
-            [_target(target) for target in targets if target.bus == bus],
-            watcher=daemon.name,
-            clock=daemon.clock,
-            verdicts=announcer,
-            pace_sec=daemon.pace_sec,
-            mark=functools.partial(daemon.progress.mark, bus),
-            recalled=recalled,
-            before=past.judges[bus].legacy() if bus in past.judges else _lost_before(lost.get(bus), daemon),
-        )
-        for bus in sorted({target.bus for target in targets})
-    }
+    lost_before = {bus: _lost_before(ts, daemon) for bus, ts in lost.items()}
+    judges = past.judges = seat(daemon, targets, announcer, recalled, lost_before | legacies(past.judges))
     down = functools.partial(_anybody_missed, list(judges.values())) if words.deputy else None
     desk = Desk(daemon, recorder.unstored, down)
-    _settle_memory()
+    settle_memory()
     for target in targets:
         _log.info("monitoring %s on %s (timeout %g s)", target.channel, target.bus, target.timeout_sec)
     async with asyncio.TaskGroup() as group:
@@ -99,18 +86,6 @@ async def watch(daemon: Daemon, words: Words) -> None:
 
 def _anybody_missed(judges: list[Judge]) -> bool:
     return any(judge.counts[State.MISSED] for judge in judges)
-
-
-def _target(at: Position) -> Target:
-    terms = Terms(at.interval_sec, at.timeout_sec, at.misses, at.recover_beats, at.flap_changes, at.flap_window_sec)
-    return Target(at.service, at.channel, terms)
-
-
-def _settle_memory() -> None:
-    """Spare the garbage collector what lives as long as this life: walking through it would hold up the beats."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 async def _turn(daemon: Daemon, judges: list[Judge], announcer: Announcer, drift: Grace | None) -> None:
@@ -166,10 +141,8 @@ def _losses(alerts: Iterable[bytes]) -> dict[str, int]:
     return lost
 
 
-def _lost_before(ts: int | None, daemon: Daemon) -> Legacy | None:
+def _lost_before(ts: int, daemon: Daemon) -> Legacy:
     """Make of a loss that the process before this one told of what the judge of that bus goes on with."""
-    if ts is None:
-        return None
     ago_sec = max(0.0, daemon.clock.wall() - ts)
     return Legacy({}, frozenset(), daemon.clock.monotonic() - ago_sec)
 

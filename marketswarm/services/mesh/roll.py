@@ -1,0 +1,91 @@
+"""The roll of the members: kept true by what the judges find, and by a look at all of them in each round."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from marketswarm.clock import Clock
+from marketswarm.liveness import Detector, Event, Members, State, Tally, Terms, presence
+from marketswarm.messages import Identity, Presence
+from marketswarm.services.watching import Finding
+
+_log = logging.getLogger(__name__)
+
+
+class Roll:
+    """Is told what the judges find, of each member once; ``anew`` are those of whom another process may beat now."""
+
+    def __init__(self, members: Members, clock: Clock, anew: set[str]) -> None:
+        self.anew = anew
+        self._members = members
+        self._clock = clock
+        self._detectors: tuple[Detector, ...] = ()
+        self._places: dict[str, tuple[Detector, int]] = {}
+
+    def watch(self, detectors: Iterable[Detector]) -> None:
+        """Take in who holds what is known of the members, before the first of them is told of."""
+        self._detectors = tuple(detectors)
+        self._places = {svc: (found, row) for found in self._detectors for row, svc in enumerate(found.services)}
+
+    def look(self) -> None:
+        """See who has fallen silent, who has said goodbye, and who of those is back."""
+        now = self._clock.monotonic()
+        for detector in self._detectors:
+            quiet = set(detector.quiet(now))
+            for row in quiet | detector.numbers.goodbyes:
+                self._judge(detector.services[row], now, quiet=row in quiet)
+        for member in list(self._members.all()):
+            if member.state in (Presence.SUSPECTED, Presence.LEFT) and member.svc in self._places:
+                self._judge(member.svc, now, quiet=False)
+
+    def identify(self, found: Mapping[str, Identity | None]) -> None:
+        """Take in what the leases say of these services, None of those that have none."""
+        wall = self._clock.wall()
+        for service, identity in found.items():
+            self._members.identify(service, identity, wall, anew=service in self.anew)
+        self.anew -= found.keys()
+
+    def turned(self, finding: Finding) -> None:
+        """Take in that a member went dark, or is heard."""
+        service = finding.transition.service
+        self._judge(service, self._clock.monotonic(), quiet=False, reason=finding.reason)
+        if finding.transition.new is State.ALIVE:
+            self.anew.add(service)
+
+    def happened(self, service: str, event: Event, _tally: Tally) -> None:
+        """Take in that another process beats."""
+        if event is Event.RESTARTED:
+            self.anew.add(service)
+
+    def bus_lost(self, bus: str, reason: str) -> None:
+        """Log that a bus cannot be heard."""
+        _log.warning("%s cannot be heard, so nobody there is judged: %s", bus, reason)
+
+    def bus_ok(self, bus: str, lost_sec: float) -> None:
+        """Log that it can be heard again."""
+        _log.info("%s: heard again after %.1f s", bus, lost_sec)
+
+    def bus_again(self, bus: str) -> None:
+        """Leave it be: each round looks whether the bus still has what it had."""
+
+    def storm(self, bus: str, group: str, silent: list[str], watched: int) -> None:
+        """Leave it to healer; each member is told of."""
+
+    def storm_over(self, bus: str, group: str, returned: int, still: list[str]) -> None:
+        """Leave it to healer."""
+
+    def flapping(self, service: str, terms: Terms) -> None:
+        """Leave it to healer."""
+
+    def stable(self, service: str, state: State) -> None:
+        """Leave it to healer."""
+
+    def _judge(self, service: str, now: float, *, quiet: bool, reason: str = "") -> None:
+        detector, row = self._places[service]
+        stands = presence(
+            self._members.presence(service),
+            detector.state(row),
+            goodbye=row in detector.numbers.goodbyes,
+            quiet=quiet,
+            silent=detector.age_sec(row, now) > detector.terms(row).suspect_sec,
+        )
+        self._members.turn(service, stands, self._clock.wall(), reason)

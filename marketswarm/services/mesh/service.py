@@ -1,0 +1,107 @@
+"""The coordinator: it knows who should be there (truth), who is (beats, leases), and on what (host, process, version).
+
+It judges as healer does, by the same judges, and announces nobody: what it knows stands in ``mesh:services``, and what
+changes is told on ``mesh:gossip``.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from marketswarm import names
+from marketswarm.bus import Bus
+from marketswarm.daemon import Daemon, check_timeouts, members, watched_by
+from marketswarm.liveness import Members
+from marketswarm.messages import Presence
+from marketswarm.pacing import until_tick
+from marketswarm.services.mesh.identities import Identities
+from marketswarm.services.mesh.registry import Registry, recall, steady
+from marketswarm.services.mesh.roll import Roll
+from marketswarm.services.watching import Judge, Recalled, legacies, seat, settle_memory
+
+ROUND_SEC = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Past:
+    """What mesh's life on one truth leaves to the next."""
+
+    members: Members | None = None
+    judges: dict[str, Judge] = field(default_factory=dict)
+    anew: set[str] = field(default_factory=set)
+    count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+
+async def work(daemon: Daemon) -> None:
+    """Know the members, for ever; counts as started when every bus was tried."""
+    past = daemon.keep(_Past)
+    targets = watched_by(daemon.name, daemon.truth, daemon.settings)
+    check_timeouts(targets)
+    system = daemon.bus(names.SYSTEM_BUS)
+    known = past.members = past.members or await _recalled(daemon, system)
+    _enrol(daemon, known)
+    roll = Roll(known, daemon.clock, past.anew)
+    dark = {member.svc: "" for member in known.all() if member.state in (Presence.FAILED, Presence.LEFT)}
+    judges = past.judges = seat(daemon, targets, roll, Recalled(missed=dark), legacies(past.judges))
+    roll.watch(judge.detector for judge in judges.values())
+    registry = Registry(system, known, daemon.clock, past.count)
+    settle_memory()
+    async with asyncio.TaskGroup() as group:
+        for judge in judges.values():
+            group.create_task(judge.run())
+        for judge in judges.values():
+            await judge.tried.wait()
+        _log.info("listening to %d heartbeat(s) on %d bus(es)", len(targets), len(judges))
+        group.create_task(_rounds(daemon, roll, _identities(daemon, known), registry))
+        daemon.started()
+        await _turn(daemon, known)
+
+
+async def _recalled(daemon: Daemon, system: Bus) -> Members:
+    """Take over what the process before this one knew."""
+    return Members(await recall(system), steady(daemon.clock), daemon.clock.wall())
+
+
+def _enrol(daemon: Daemon, known: Members) -> None:
+    """Take in who is in the truth; of mesh itself it is known that it lives."""
+    places = {at.service: (at.bus, at.channel) for at in members(daemon.truth, daemon.settings)}
+    wall = daemon.clock.wall()
+    known.enrol(places, steady(daemon.clock), wall)
+    if daemon.name in places:
+        known.turn(daemon.name, Presence.ALIVE, wall)
+
+
+def _identities(daemon: Daemon, known: Members) -> Identities:
+    beating: dict[Bus, set[str]] = {}
+    for member in known.all():
+        beating.setdefault(daemon.bus(member.bus), set()).add(member.svc)
+    return Identities(beating)
+
+
+async def _rounds(daemon: Daemon, roll: Roll, identities: Identities, registry: Registry) -> None:
+    """Bring the registry up to date, again and again."""
+    period_sec = min(ROUND_SEC, daemon.pace_sec)
+    while True:
+        found, answers = await asyncio.gather(identities.read(roll.anew), registry.look())
+        roll.identify(found)
+        roll.look()
+        if answers:
+            await registry.write()
+        await asyncio.sleep(until_tick(daemon.clock.monotonic(), period_sec))
+
+
+async def _turn(daemon: Daemon, known: Members) -> None:
+    """Keep the status line true; also the sign that this loop turns."""
+    said = ""
+    while True:
+        counts = Counter(member.state for member in known.all())
+        line = ", ".join(f"{counts[state]} {state}" for state in Presence if counts[state]) or "nobody in the truth"
+        if line != said:
+            said = line
+            daemon.status(line)
+        daemon.progress.mark()
+        await daemon.pause()
