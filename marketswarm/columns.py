@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+from marketswarm.durations import brief
 from marketswarm.term import Paint
 
 STATE: Final = "state"
 """The column that has a colour."""
-_LONGEST_SEC: Final = 10**12
-_UNITS: Final = (("d", 86_400), ("h", 3600), ("m", 60))
 
 
 def table(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], paint: Paint) -> list[str]:
@@ -26,13 +25,7 @@ def table(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], pai
 
 def ago(at: float, now: float) -> str:
     """Write how long ago a time is, both in seconds since the epoch; ``-`` for 0, which is never."""
-    return f"{span(now - at)} ago" if at else "-"
-
-
-def span(seconds: float) -> str:
-    """Write a span in its largest unit, the rest cut off: ``45s``, ``12m``, ``2h``, ``3d``."""
-    left = round(min(max(0.0, seconds), _LONGEST_SEC))
-    return next((f"{left // size}{unit}" for unit, size in _UNITS if left >= size), f"{left}s")
+    return f"{brief(now - at)} ago" if at else "-"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

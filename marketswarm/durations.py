@@ -17,6 +17,13 @@ def in_seconds(text: str) -> int | None:
     return int(match[1]) * _LETTERS[match[2]] if match else None
 
 
+def brief(seconds: float) -> str:
+    """Write a span in its largest unit, the rest cut off: ``45s``, ``12m``, ``2h``, ``3d``."""
+    left = round(min(max(0.0, seconds), _LONGEST_SEC))
+    units = (("d", 86_400), ("h", 3600), ("m", 60))
+    return next((f"{left // size}{unit}" for unit, size in units if left >= size), f"{left}s")
+
+
 def spoken(seconds: float) -> str:
     """Write a span in its two largest units, the rest cut off: ``45 s``, ``12 min 4 s``, ``2 h 3 min``, ``2 d 7 h``.
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from marketswarm import columns, names
 from marketswarm.bus import connect
+from marketswarm.durations import brief
 from marketswarm.feedbook import FeedBook
 from marketswarm.feeds.state import FeedState
 from marketswarm.inuse import truth_in_use
@@ -143,8 +144,8 @@ def _next(row: Row, now: float) -> str:
         return "-"
     left_sec = row.state.next_at - now
     if row.overdue:
-        return f"{columns.span(-left_sec)} overdue"
-    return f"in {columns.span(left_sec)}" if left_sec > 0 else "now"
+        return f"{brief(-left_sec)} overdue"
+    return f"in {brief(left_sec)}" if left_sec > 0 else "now"
 
 
 def _why(row: Row, now: float) -> str:

@@ -4,11 +4,16 @@ from marketswarm.bus import connect
 from marketswarm.daemon.following import sources
 from marketswarm.errors import BadTruthError, BusUnreachableError
 from marketswarm.settings import Settings
-from marketswarm.truth import Held, Truth, best, examine
+from marketswarm.truth import Held, Loaded, Truth, best, examine
 
 
 async def truth_in_use(settings: Settings, *, client_name: str) -> Truth:
-    """Find the truth as a service does that starts now.
+    """Find the truth as a service does that starts now. Raises as ``loaded_in_use`` does."""
+    return (await loaded_in_use(settings, client_name=client_name)).truth
+
+
+async def loaded_in_use(settings: Settings, *, client_name: str) -> Loaded:
+    """Find that truth, and the SHA-256 of its bytes.
 
     Raises BusUnreachableError where no bus that answers has one, BusRefusedError, BadTruthError where what they have
     cannot be used.
@@ -28,7 +33,7 @@ async def truth_in_use(settings: Settings, *, client_name: str) -> Truth:
         for bus in buses.values():
             await bus.close()
     if loaded := best(found):
-        return loaded.truth
+        return loaded
     if found:
         raise BadTruthError([fault for held in found for fault in held.faults])
     if lost:

@@ -125,6 +125,18 @@ class Command(click.Command):
         return _call(lambda: super(Command, self).invoke(ctx))
 
 
+class Check(Command):
+    """A command by whose exit code things are well or not: 2 is what it means there, where click has a wrong word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; a wrong one ends with CANNOT_TELL."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.show()
+            ctx.exit(CANNOT_TELL)
+
+
 class Group(click.Group):
     """A group of such commands."""
 

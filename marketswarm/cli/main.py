@@ -7,6 +7,7 @@ from marketswarm.cli.daemons import run, unit_failed
 from marketswarm.cli.doctor import doctor
 from marketswarm.cli.document import truth
 from marketswarm.cli.host import install, uninstall
+from marketswarm.cli.members import mesh
 from marketswarm.cli.notify import notify
 from marketswarm.cli.play import demo, up
 from marketswarm.cli.probing import probes
@@ -35,6 +36,7 @@ def main() -> None:
       marketswarm-seed --truth FILE  # put it on the buses
       marketswarm run healer         # one service, as its unit runs it
       marketswarm status             # who is up and who is down
+      marketswarm mesh               # who is in the swarm, and on what
       marketswarm alerts --follow    # what is being announced
       marketswarm probes             # what can be reached, and what not
       marketswarm feeds              # how each feed is doing
@@ -43,7 +45,7 @@ def main() -> None:
     """
 
 
-LOOK = (status, alerts, probes, feeds, queue, doctor)
+LOOK = (status, mesh, alerts, probes, feeds, queue, doctor)
 TELL = (silence, unsilence, silences, ack, notify)
 RUN = (run, up, demo, truth, install, uninstall, seed, unit_failed)
 for command in (*LOOK, *TELL, *RUN):

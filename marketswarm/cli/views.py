@@ -7,21 +7,10 @@ import time
 
 import click
 
-from marketswarm.cli.common import CANNOT_TELL, JSON_OPTION, Command, show
+from marketswarm.cli.common import JSON_OPTION, Check, Command, show
 
 
-class _Status(Command):
-    """Keeps 2 for what it means here, where click would take it for a wrong word."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            error.show()
-            ctx.exit(CANNOT_TELL)
-
-
-@click.command(cls=_Status, short_help="Show a line for each service.")
+@click.command(cls=Check, short_help="Show a line for each service.")
 @JSON_OPTION
 def status(*, as_json: bool) -> None:
     """Show a line for each service: state, age of its last beat, time of the last verdict, host, why it is down.

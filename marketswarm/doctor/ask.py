@@ -16,7 +16,7 @@ from marketswarm.doctor import truths
 from marketswarm.doctor.buses import BusFound
 from marketswarm.doctor.hosts import Shown, wanted_units
 from marketswarm.doctor.reading import ReadingFound
-from marketswarm.doctor.swarm import Listeners
+from marketswarm.doctor.swarm import MESH_HEARS, Listeners
 from marketswarm.doctor.telling import TellingFound
 from marketswarm.doctor.truths import Document
 from marketswarm.errors import (
@@ -105,7 +105,7 @@ async def ask_swarm(
     """Ask these buses for what healer, sentinel and every service have left there."""
     by_bus = {name: [at for at in positions.values() if at.bus == name] for name in buses}
     channels = {
-        name: {at.channel for at in beating} | ({alerts.key} if name == alerts.bus else set())
+        name: {at.channel for at in beating} | {MESH_HEARS} | ({alerts.key} if name == alerts.bus else set())
         for name, beating in by_bus.items()
     }
     listeners, leases, seen, last_alert, telling, (reading, probes) = await asyncio.gather(

@@ -16,25 +16,36 @@ from marketswarm.text import printable
 from marketswarm.truth import Endpoint, Position
 
 MAX_SKEW_SEC = 5.0
+MESH_HEARS = names.canary_channel(names.MESH)
+"""A bus on which mesh listens has a listener there."""
 _SHOWN_SKEW_SEC = 10**9
 Listeners = Mapping[str, Mapping[str, int] | MarketSwarmError]
 """How many connections listen to each channel, bus by bus."""
 
 
 def judge_listening(watcher: str, positions: Iterable[Position], listeners: Listeners, remedies: Remedies) -> Check:
-    """Judge whether somebody listens to each heartbeat that ``watcher`` has to hear (PUBSUB NUMSUB >= 1)."""
+    """Judge whether somebody listens to each heartbeat that ``watcher`` has to hear (PUBSUB NUMSUB).
+
+    mesh listens to all of them and is nobody who would tell people.
+    """
     name, wanted = f"{watcher} listens", list(positions)
     if not wanted:
         return skip(name, f"the truth gives {watcher} nothing to hear")
     counts = {at: listeners.get(at.bus) for at in wanted}
-    told = {at: count.get(at.channel, 0) for at, count in counts.items() if isinstance(count, Mapping)}
-    deaf = [f"{at.channel} on {at.bus}" for at, count in told.items() if not count]
+    told = {at: _heard_by(count, at) for at, count in counts.items() if isinstance(count, Mapping)}
+    deaf = [f"{at.channel} on {at.bus}" for at, count in told.items() if count <= 0]
     if deaf:
         return fail(name, f"nobody hears {', '.join(deaf)}", remedies.restart([watcher]))
     if not told:
         return skip(name, "no bus says who listens")
     silent = sorted({at.bus for at in counts.keys() - told.keys()})
     return ok(name, f"to {len(told)} heartbeat(s)" + (f"; not asked: {', '.join(silent)}" if silent else ""))
+
+
+def _heard_by(count: Mapping[str, int], at: Position) -> int:
+    """How many listen to a heartbeat besides mesh, which hears its own canary wherever it listens."""
+    mesh = 0 if at.service == names.MESH else count.get(MESH_HEARS, 0)
+    return count.get(at.channel, 0) - mesh
 
 
 def judge_beats(

@@ -36,6 +36,10 @@ ALERTS = Endpoint("system-redis", "healer:alerts")
         ({"system-redis": {"mesh:heartbeat": 1}}, "ok", "to 1 heartbeat(s); not asked: market-redis"),
         ({"system-redis": {"mesh:heartbeat": 1}, "market-redis": GONE}, "ok", "not asked: market-redis"),
         ({"system-redis": {"mesh:heartbeat": 0}}, "FAIL", "nobody hears mesh:heartbeat on system-redis"),
+        ({"system-redis": {"mesh:heartbeat": 1, "mesh:canary": 1}}, "ok", "to 1 heartbeat(s)"),
+        ({"market-redis": {"rss:beat": 2, "mesh:canary": 1}}, "ok", "to 1 heartbeat(s); not asked: system-redis"),
+        ({"market-redis": {"rss:beat": 1, "mesh:canary": 1}}, "FAIL", "nobody hears rss:beat on market-redis"),
+        ({"market-redis": {"rss:beat": 0, "mesh:canary": 1}}, "FAIL", "nobody hears rss:beat on market-redis"),
         ({"system-redis": {}, "market-redis": {}}, "FAIL", "mesh:heartbeat on system-redis, rss:beat on market-redis"),
         ({"system-redis": GONE, "market-redis": GONE}, "skip", "no bus says"),
         ({}, "skip", "no bus says"),
@@ -44,7 +48,7 @@ ALERTS = Endpoint("system-redis", "healer:alerts")
 def test_somebody_listens_to_every_heartbeat(
     listeners: Mapping[str, Mapping[str, int] | MarketSwarmError], verdict: str, found: str
 ) -> None:
-    """PUBSUB NUMSUB >= 1 on each channel, or the watcher is to be restarted; a bus that is away proves nothing."""
+    """On each channel, besides mesh, or the watcher is to be restarted; a bus that is away proves nothing."""
     check = swarm.judge_listening("healer", [MESH, RSS], listeners, MANAGED)
     assert (check.name, check.verdict) == ("healer listens", verdict)
     assert found in check.found

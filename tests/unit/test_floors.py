@@ -47,6 +47,7 @@ FLOORS = (
         "proving",
         "feedview",
         "probeview",
+        "meshview",
         "queueing",
     },
     {"start", "doctor"},

@@ -659,3 +659,40 @@ def test_a_crowd_may_be_spread_over_hosts_in_any_order(hosts: int, survivor: int
     alive = range(survivor, size, hosts)
     detector = crowd(size, alive, 20)
     assert silent(detector, 20) == tuple(row for row in range(size) if row not in alive)
+
+
+@pytest.mark.parametrize(("now", "named"), [(25 - GRAIN_SEC, []), (25, []), (25 + GRAIN_SEC, [A])])
+def test_one_is_quiet_after_two_intervals(now: float, named: list[int]) -> None:
+    """Counted from the arrival of its last beat; whoever else watches is not."""
+    detector = watching("a", "unseen")
+    hear(detector, 5)
+    assert detector.quiet(now) == named
+    assert detector.age_sec(A, now) == now - 5
+
+
+def test_who_is_missed_is_no_longer_quiet() -> None:
+    """More than that is known of it; with a beat it begins anew."""
+    detector = missed_at(35)
+    assert detector.quiet(36) == []
+    hear(detector, 40)
+    assert (detector.quiet(60), detector.quiet(61)) == ([], [A])
+
+
+@pytest.mark.parametrize(("now", "named"), [(120, []), (120 + GRAIN_SEC, [A])])
+def test_nobody_is_quiet_while_that_proves_nothing(now: float, named: list[int]) -> None:
+    """While the bus cannot be heard, and until each had the time to be heard since."""
+    detector = silent_since(5)
+    detector.freeze()
+    assert detector.quiet(99) == []
+    detector.thaw(100)
+    assert detector.quiet(now) == named
+    assert detector.age_sec(A, now) == now - 5
+
+
+def test_each_is_quiet_by_its_own_terms() -> None:
+    """One that beats rarely is not, where one that beats often is."""
+    detector = Detector([("often", Terms(1, 30)), ("rarely", Terms(10, 30))], 0)
+    hear(detector, 1, row=0)
+    hear(detector, 1, row=1)
+    assert detector.quiet(4) == [0]
+    assert detector.quiet(22) == [0, 1]

@@ -38,6 +38,26 @@ def test_with_more_misses_both_are_longer(misses: int, silence_sec: float, warmu
     assert (terms.silence_sec, terms.warmup_sec) == (silence_sec, warmup_sec)
 
 
+@pytest.mark.parametrize(
+    ("interval_sec", "timeout_sec", "expected_sec"),
+    [
+        (10, 30, 20),
+        (10, 27, 20),
+        (10, 26, 19.5),
+        (10, 20, 15),
+        (10, 17, 12.75),
+        (10, 16, 12.5),
+        (10, 11, 12.5),
+        (60, 900, 120),
+    ],
+)
+def test_a_service_is_suspected_after_two_intervals(
+    interval_sec: float, timeout_sec: float, expected_sec: float
+) -> None:
+    """Or after three quarters of the timeout; never sooner than a healthy one may take for a beat."""
+    assert Terms(interval_sec, timeout_sec).suspect_sec == expected_sec
+
+
 def test_beats_in_a_row_do_not_change_how_long_a_service_may_be_silent() -> None:
     """They say how surely it is back, not how soon it is gone."""
     assert Terms(10, 30, recover_beats=5).silence_sec == Terms(10, 30).silence_sec

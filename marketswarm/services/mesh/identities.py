@@ -23,7 +23,7 @@ class Identities:
     async def read(self, at_once: Collection[str]) -> dict[str, Identity | None]:
         """Read those whose turn it is, and those who cannot wait for it.
 
-        None for whom there is no lease; who beats on a bus that does not tell is left out.
+        None for whom there is no lease, or none that may be read; who beats on a bus that does not answer is left out.
         """
         found: dict[str, Identity | None] = {}
         for part in await asyncio.gather(*(self._read(bus, at_once) for bus in self._members)):
@@ -36,6 +36,8 @@ class Identities:
         wanted |= {service for service in at_once if service in members}
         try:
             leases = await bus.leases(wanted)
-        except (BusUnreachableError, BusRefusedError):
+        except BusUnreachableError:
             return {}
+        except BusRefusedError:
+            leases = {}
         return {svc: decode_identity(leases[svc].raw, svc) if svc in leases else None for svc in wanted}

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from marketswarm import names
 from marketswarm.bus import Bus
@@ -60,9 +60,13 @@ class Registry:
             self._members.emptied()
         return True
 
-    async def write(self) -> None:
-        """Store what is out of date, and tell what of that is news; what fails is tried again in the next round."""
-        gone, stale = self._members.forget(steady(self._clock)), self._members.stale()
+    async def write(self, but: Collection[str] = ()) -> None:
+        """Store what is out of date, and tell what of that is news; what fails is tried again in the next round.
+
+        So is what is to be said of those of whom it is not known yet which process they are now.
+        """
+        gone = self._members.forget(steady(self._clock))
+        stale = [member for member in self._members.stale() if member.svc not in but]
         try:
             if gone:
                 await self._bus.drop_fields(names.MESH_SERVICES, gone)

@@ -87,10 +87,10 @@ async def _rounds(daemon: Daemon, roll: Roll, identities: Identities, registry: 
     period_sec = min(ROUND_SEC, daemon.pace_sec)
     while True:
         found, answers = await asyncio.gather(identities.read(roll.anew), registry.look())
-        roll.identify(found)
         roll.look()
+        roll.identify(found)
         if answers:
-            await registry.write()
+            await registry.write(but=roll.anew)
         await asyncio.sleep(until_tick(daemon.clock.monotonic(), period_sec))
 
 
