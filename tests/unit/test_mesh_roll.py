@@ -1,13 +1,15 @@
 """What mesh makes of what a judge finds, by a clock of the test's own."""
 
+import asyncio
 from collections.abc import Mapping
+from typing import cast
 
 import pytest
 
 from marketswarm.liveness import Detector, Event, Members, State, Tally, Terms, Transition
 from marketswarm.messages import Heartbeat, Identity, Presence
 from marketswarm.services.mesh.roll import Roll
-from marketswarm.services.watching import Finding
+from marketswarm.services.watching import Finding, Judge
 
 TERMS = Terms(10, 30)
 EPOCH = 1_762_433_458.0
@@ -32,6 +34,21 @@ class Clock:
         return EPOCH + self.now
 
 
+class Bench:
+    """The judge of a world, as far as a roll asks one."""
+
+    def __init__(self, world: "World") -> None:
+        self.detector = world.detector
+        self._world = world
+
+    async def certain(self, rows: list[int]) -> bool:
+        """As the world says; the lease of a service in ``leases`` is read by then."""
+        for row in rows:
+            if self.detector.services[row] in self._world.leases:
+                self._world.beat(self.detector.services[row], 2)
+        return self._world.certain
+
+
 class World:
     """A bus with services that a roll is kept of."""
 
@@ -43,7 +60,10 @@ class World:
             self.members.turn(service, stands, EPOCH)
         self.roll = Roll(self.members, self.clock, set())
         self.detector = Detector([(service, TERMS) for service in services], 0)
-        self.roll.watch([self.detector])
+        self.leases: set[str] = set()
+        self.certain = True
+        """Whether silence is the services' own."""
+        self.roll.watch([cast("Judge", Bench(self))])
         self.services = services
 
     def beat(self, service: str, i: int = 1, *, boot: str = "b1", bye: bool = False) -> None:
@@ -57,7 +77,7 @@ class World:
         self.clock.now = to
         found = (self.detector.convict(row, to) for row in self.detector.due(to))
         self._tell([turn for turn in found if turn], reason)
-        self.roll.look()
+        asyncio.run(self.roll.look())
 
     def _tell(self, turns: list[Transition], reason: str = "") -> None:
         for turn in turns:
@@ -162,16 +182,32 @@ def test_nobody_is_suspected_while_the_bus_is_away_and_a_suspect_stays_one() -> 
     assert (world.stands("a"), world.stands("b")) == (Presence.ALIVE, Presence.SUSPECTED)
 
 
+def test_nobody_is_suspected_before_it_is_sure_that_it_is_silent() -> None:
+    """A bus that hangs brings nothing either, and a beat that was not heard may stand in the lease."""
+    world = World("a", "b")
+    world.beat("a")
+    world.beat("b")
+    world.certain = False
+    world.go(25)
+    assert (world.stands("a"), world.stands("b")) == (Presence.ALIVE, Presence.ALIVE)
+    world.certain = True
+    world.leases.add("a")
+    world.go(26)
+    assert (world.stands("a"), world.stands("b")) == (Presence.ALIVE, Presence.SUSPECTED)
+
+
 def test_who_may_be_another_process_is_looked_up_at_once_and_until_its_bus_tells() -> None:
-    """One that comes, and one that was replaced; of who was not asked nothing is known."""
+    """One that comes, and one that was replaced; a lease that was read before it did is no answer."""
     world = World("a", "b")
     world.beat("a")
     world.roll.happened("b", Event.DUPLICATED, Tally())
     assert world.roll.anew == {"a"}
     world.roll.happened("b", Event.RESTARTED, Tally())
-    world.roll.identify({"b": None})
+    world.roll.identify({"b": None}, {"a", "b"})
     assert world.roll.anew == {"a"}
-    world.roll.identify({"a": Identity("a", 1, EPOCH, boot="b1")})
+    world.roll.identify({"a": Identity("a", 1, EPOCH, boot="b0")}, set())
+    assert world.roll.anew == {"a"}
+    world.roll.identify({"a": Identity("a", 1, EPOCH, boot="b1")}, {"a"})
     assert world.roll.anew == set()
     assert [member.boot for member in world.members.all()] == ["b1", ""]
 

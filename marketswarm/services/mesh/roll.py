@@ -1,12 +1,13 @@
 """The roll of the members: kept true by what the judges find, and by a look at all of them in each round."""
 
+import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from marketswarm.clock import Clock
 from marketswarm.liveness import Detector, Event, Members, State, Tally, Terms, presence
 from marketswarm.messages import Identity, Presence
-from marketswarm.services.watching import Finding
+from marketswarm.services.watching import Finding, Judge
 
 _log = logging.getLogger(__name__)
 
@@ -18,36 +19,49 @@ class Roll:
         self.anew = anew
         self._members = members
         self._clock = clock
-        self._detectors: tuple[Detector, ...] = ()
+        self._judges: tuple[Judge, ...] = ()
         self._places: dict[str, tuple[Detector, int]] = {}
 
-    def watch(self, detectors: Iterable[Detector]) -> None:
+    def watch(self, judges: Iterable[Judge]) -> None:
         """Take in who holds what is known of the members, before the first of them is told of."""
-        self._detectors = tuple(detectors)
-        self._places = {svc: (found, row) for found in self._detectors for row, svc in enumerate(found.services)}
+        self._judges = tuple(judges)
+        detectors = (judge.detector for judge in self._judges)
+        self._places = {svc: (found, row) for found in detectors for row, svc in enumerate(found.services)}
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """See who has fallen silent, who has said goodbye, and who of those is back."""
+        await asyncio.gather(*map(self._doubt, self._judges))
         now = self._clock.monotonic()
-        for detector in self._detectors:
-            quiet = set(detector.quiet(now))
-            for row in quiet | detector.numbers.goodbyes:
-                self._judge(detector.services[row], now, quiet=row in quiet)
+        for judge in self._judges:
+            for row in judge.detector.numbers.goodbyes:
+                self._judge(judge.detector.services[row], now)
         for member in list(self._members.all()):
             if member.state in (Presence.SUSPECTED, Presence.LEFT) and member.svc in self._places:
-                self._judge(member.svc, now, quiet=False)
+                self._judge(member.svc, now)
 
-    def identify(self, found: Mapping[str, Identity | None]) -> None:
-        """Take in what the leases say of these services, None of those that have none."""
+    async def _doubt(self, judge: Judge) -> None:
+        """Suspect those who are quiet, once it is sure that they are: a bus that hangs makes nobody a suspect."""
+        heard = judge.detector
+        rows = [row for row in heard.quiet(self._clock.monotonic()) if row not in heard.numbers.goodbyes]
+        if rows and await judge.certain(rows):
+            now = self._clock.monotonic()
+            for row in set(rows).intersection(heard.quiet(now)):
+                self._judge(heard.services[row], now, quiet=True)
+
+    def identify(self, found: Mapping[str, Identity | None], anew: Collection[str]) -> None:
+        """Take in what the leases say of these services, None of those that have none.
+
+        ``anew`` were so when the leases were asked for; who has become so since is read once more.
+        """
         wall = self._clock.wall()
         for service, identity in found.items():
-            self._members.identify(service, identity, wall, anew=service in self.anew)
-        self.anew -= found.keys()
+            self._members.identify(service, identity, wall, anew=service in anew)
+        self.anew.difference_update(found.keys() & anew)
 
     def turned(self, finding: Finding) -> None:
         """Take in that a member went dark, or is heard."""
         service = finding.transition.service
-        self._judge(service, self._clock.monotonic(), quiet=False, reason=finding.reason)
+        self._judge(service, self._clock.monotonic(), reason=finding.reason)
         if finding.transition.new is State.ALIVE:
             self.anew.add(service)
 
@@ -79,7 +93,7 @@ class Roll:
     def stable(self, service: str, state: State) -> None:
         """Leave it to healer."""
 
-    def _judge(self, service: str, now: float, *, quiet: bool, reason: str = "") -> None:
+    def _judge(self, service: str, now: float, *, quiet: bool = False, reason: str = "") -> None:
         detector, row = self._places[service]
         stands = presence(
             self._members.presence(service),

@@ -47,7 +47,7 @@ async def work(daemon: Daemon) -> None:
     roll = Roll(known, daemon.clock, past.anew)
     dark = {member.svc: "" for member in known.all() if member.state in (Presence.FAILED, Presence.LEFT)}
     judges = past.judges = seat(daemon, targets, roll, Recalled(missed=dark), legacies(past.judges))
-    roll.watch(judge.detector for judge in judges.values())
+    roll.watch(judges.values())
     registry = Registry(system, known, daemon.clock, past.count)
     settle_memory()
     async with asyncio.TaskGroup() as group:
@@ -86,9 +86,9 @@ async def _rounds(daemon: Daemon, roll: Roll, identities: Identities, registry: 
     """Bring the registry up to date, again and again."""
     period_sec = min(ROUND_SEC, daemon.pace_sec)
     while True:
-        found, answers = await asyncio.gather(identities.read(roll.anew), registry.look())
-        roll.look()
-        roll.identify(found)
+        anew = frozenset(roll.anew)
+        found, answers, _ = await asyncio.gather(identities.read(anew), registry.look(), roll.look())
+        roll.identify(found, anew)
         if answers:
             await registry.write(but=roll.anew)
         await asyncio.sleep(until_tick(daemon.clock.monotonic(), period_sec))

@@ -111,6 +111,11 @@ class Judge:
         """Tell how each service stands: a part of all of them at each call, and those of whom something has changed."""
         self._standings.report(to)
 
+    async def certain(self, rows: Iterable[int]) -> bool:
+        """Take in all that the bus knows of these; whether the silence of who is silent even then is their own."""
+        hears, told = await asyncio.gather(self._firehose.verify(), self._ask(rows))
+        return hears and told and self._late_since is None
+
     def legacy(self) -> Legacy:
         """What the next judge of this bus goes on with."""
         return Legacy(self.detector.known(), self._groups.flapping(), self._lost_at)
