@@ -22,6 +22,7 @@ CLIENT_NAME: Final = "marketswarm:mesh"
 STOPPED: Final = "mesh does not beat, so nobody keeps this up: start it, by marketswarm run mesh or its unit"
 EMPTY: Final = f"{names.SYSTEM_BUS} has no {names.MESH_SERVICES}: mesh, while it runs, puts it there within seconds"
 CANNOT_TELL: Final = 3
+_NAMED: Final = 10
 _WIDEST: Final = 48
 """So many characters of a word from the bus; anyone may have written it."""
 
@@ -67,7 +68,8 @@ class MeshView:
             f"{bus} does not answer, so nobody there is judged: is its redis-server running?" for bus in self.silent
         ]
         if late := [row.member.svc for row in self.rows if row.outdated]:
-            notes.append(f"on another truth than the buses hold: {', '.join(late)}")
+            more = ", ..." if len(late) > _NAMED else ""
+            notes.append(f"on another truth than the buses hold: {', '.join(late[:_NAMED])}{more}")
         return tuple(notes)
 
 

@@ -31,7 +31,6 @@ from marketswarm.messages.alerts import (
     subject,
 )
 from marketswarm.messages.heartbeats import Heartbeat, Malformed, decode_heartbeat, decode_plain
-from marketswarm.messages.probes import DROPPED, ProbeFailed, ProbeOk
 from marketswarm.messages.members import (
     LEFT_TRUTH,
     Change,
@@ -41,6 +40,7 @@ from marketswarm.messages.members import (
     decode_identity,
     decode_member,
 )
+from marketswarm.messages.probes import DROPPED, ProbeFailed, ProbeOk
 from marketswarm.messages.records import ServiceRecord, decode_record
 from marketswarm.messages.wire import UNREADABLE, encode
 
@@ -65,10 +65,10 @@ __all__ = [
     "Malformed",
     "MassMiss",
     "MassOk",
-    "ProbeFailed",
-    "ProbeOk",
     "Member",
     "Presence",
+    "ProbeFailed",
+    "ProbeOk",
     "ServiceRecord",
     "ServiceRestarted",
     "Stable",

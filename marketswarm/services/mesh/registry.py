@@ -67,24 +67,26 @@ class Registry:
         """
         gone = self._members.forget(steady(self._clock))
         stale = [member for member in self._members.stale() if member.svc not in but]
+        told: list[Change] = []
         try:
             if gone:
                 await self._bus.drop_fields(names.MESH_SERVICES, gone)
                 self._members.keep((), gone)
             for start in range(0, len(stale), BATCH):
-                await self._store(stale[start : start + BATCH])
+                told += await self._store(stale[start : start + BATCH])
         except (BusUnreachableError, BusRefusedError) as error:
             self._failed(error)
         else:
             self._refusal = ""
+        _say(told)
 
-    async def _store(self, members: Sequence[Member]) -> None:
+    async def _store(self, members: Sequence[Member]) -> list[Change]:
         changes = list(self._changes(members))
         entries = (word for member in members for word in (member.svc, encode(member)))
         told = (("PUBLISH", names.MESH_GOSSIP, encode(change)) for change in changes)
         await self._bus.ask([("MULTI",), ("HSET", names.MESH_SERVICES, *entries), *told, ("EXEC",)])
         self._members.keep(members)
-        self._say(changes)
+        return changes
 
     def _changes(self, members: Iterable[Member]) -> Iterator[Change]:
         ts = int(self._clock.wall())
@@ -103,14 +105,15 @@ class Registry:
                     reason=member.reason,
                 )
 
-    def _say(self, changes: Sequence[Change]) -> None:
-        for change in changes[:_NAMED]:
-            why = f" ({change.reason})" if change.reason else ""
-            _log.info("%s: %s%s", change.svc, change.new, why)
-        if len(changes) > _NAMED:
-            _log.info("and %d more changes", len(changes) - _NAMED)
-
     def _failed(self, error: BusUnreachableError | BusRefusedError) -> None:
         if isinstance(error, BusRefusedError) and str(error) != self._refusal:
             self._refusal = str(error)
             _log.error("the registry cannot be stored: %s", error)
+
+
+def _say(changes: Sequence[Change]) -> None:
+    for change in changes[:_NAMED]:
+        why = f" ({change.reason})" if change.reason else ""
+        _log.info("%s: %s%s", change.svc, change.new, why)
+    if len(changes) > _NAMED:
+        _log.info("and %d more changes", len(changes) - _NAMED)

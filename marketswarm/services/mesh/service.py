@@ -16,13 +16,11 @@ from marketswarm.bus import Bus
 from marketswarm.daemon import Daemon, check_timeouts, members, watched_by
 from marketswarm.liveness import Members
 from marketswarm.messages import Presence
-from marketswarm.pacing import until_tick
 from marketswarm.services.mesh.identities import Identities
 from marketswarm.services.mesh.registry import Registry, recall, steady
 from marketswarm.services.mesh.roll import Roll
 from marketswarm.services.watching import Judge, Recalled, legacies, seat, settle_memory
 
-ROUND_SEC = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -84,14 +82,13 @@ def _identities(daemon: Daemon, known: Members) -> Identities:
 
 async def _rounds(daemon: Daemon, roll: Roll, identities: Identities, registry: Registry) -> None:
     """Bring the registry up to date, again and again."""
-    period_sec = min(ROUND_SEC, daemon.pace_sec)
     while True:
         anew = frozenset(roll.anew)
         found, answers, _ = await asyncio.gather(identities.read(anew), registry.look(), roll.look())
         roll.identify(found, anew)
         if answers:
             await registry.write(but=roll.anew)
-        await asyncio.sleep(until_tick(daemon.clock.monotonic(), period_sec))
+        await daemon.pause()
 
 
 async def _turn(daemon: Daemon, known: Members) -> None:
