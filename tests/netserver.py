@@ -116,6 +116,11 @@ def silent(connection: Connection) -> None:
     connection.wait()
 
 
+def deaf(connection: Connection) -> None:
+    """Do nothing, and do not notice either that the client goes."""
+    connection.server.closing.wait()
+
+
 def greets(connection: Connection) -> None:
     """Speak first, and not in TLS."""
     connection.socket.sendall(b"220 mail.test ESMTP\r\n")

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from aiohappyeyeballs import start_connection
 from aiohappyeyeballs.types import AddrInfoType
@@ -49,14 +49,42 @@ async def connect(addresses: Sequence[Address], port: int) -> tuple[socket.socke
     return sock, made[sock]
 
 
+async def take_over(sock: socket.socket) -> Stream:
+    """Make a stream of a connection."""
+    return await _stream(sock)
+
+
 async def shake_hands(sock: socket.socket, trusted: ssl.SSLContext, host: str, timeout_sec: float) -> Stream:
-    """Begin TLS on a connection, which it takes over. Raises OSError."""
-    return await asyncio.open_connection(
-        sock=sock,
-        ssl=trusted,
-        server_hostname=host,
-        ssl_handshake_timeout=timeout_sec,
-    )
+    """Make a stream of a connection, with TLS. Raises OSError."""
+    return await _stream(sock, ssl=trusted, server_hostname=host, ssl_handshake_timeout=timeout_sec)
+
+
+async def _stream(sock: socket.socket, **tls: Any) -> Stream:
+    """Do as asyncio.open_connection(), and leave nothing open in any case.
+
+    Cancelled just as the handshake ends, that says goodbye, and waits half a minute for the server to do so too.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = _Protocol(reader)
+    try:
+        transport, _ = await loop.create_connection(lambda: protocol, sock=sock, **tls)
+    except BaseException:
+        if protocol.made:
+            protocol.made.abort()
+        raise
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    """Knows its transport as soon as there is one."""
+
+    made: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if isinstance(transport, asyncio.WriteTransport):
+            self.made = transport
 
 
 async def more(reader: asyncio.StreamReader) -> bytes:

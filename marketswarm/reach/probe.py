@@ -112,7 +112,7 @@ async def _stream(place: Place, way: Way, walk: Walk) -> AsyncIterator[Stream]:
     with walk.step(Step.TCP):
         connected, walk.address = await connecting.connect(addresses, place.port)
         if trusted is None:
-            stream = await asyncio.open_connection(sock=connected)
+            stream = await connecting.take_over(connected)
     if trusted is not None:
         with walk.step(Step.TLS):
             stream = await connecting.shake_hands(connected, trusted, place.host, way.timeout_sec)

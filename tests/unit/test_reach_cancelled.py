@@ -20,6 +20,7 @@ from netserver import (
     NameServer,
     NetServer,
     answers,
+    deaf,
     full,
     hangs,
     serve,
@@ -171,7 +172,9 @@ class Quiet:
         asyncio.run(watched())
         gc.collect()  # which says what was not closed, or never retrieved
         assert self.told == []
-        # The servers, which have descriptors too, see a client go a little later.
+
+    def closed(self) -> None:
+        """Look for descriptors; servers have some too, and see a client go a little later."""
         eventually(lambda: descriptors() <= self._before, "all is closed")
 
 
@@ -198,8 +201,10 @@ def test_who_is_cancelled_in_a_step_leaves_nothing_open(
         assert not task.done()
         await cancelled(task)
 
+    quiet = Quiet()
     with case.served(trusted) as there:
-        Quiet().run(work(there.port))
+        quiet.run(work(there.port))
+    quiet.closed()
 
 
 @each(FOR_EVER)
@@ -214,8 +219,10 @@ def test_the_deadline_ends_any_step_and_leaves_nothing_open(
     async def work(port: int) -> None:
         found.append(await case.going(port, Way(SOON_SEC, (names.address,))))
 
+    quiet = Quiet()
     with case.served(trusted) as there:
-        Quiet().run(work(there.port))
+        quiet.run(work(there.port))
+    quiet.closed()
     late = f"the name servers do not answer ({names.address})" if case.step is Step.DNS else "took longer than 1 s"
     assert [(one.step, one.reason, one.body) for one in found] == [(case.step, late, b"")]
 
@@ -239,10 +246,42 @@ def test_who_is_cancelled_at_any_moment_leaves_nothing_open(
     finished: list[Finding] = []
     with case.served(trusted) as there:
         for turns in itertools.count():
-            Quiet().run(work(there.port, round(turns + 1.07**turns)))
+            quiet = Quiet()
+            quiet.run(work(there.port, round(turns + 1.07**turns)))
+            quiet.closed()
             if len(finished) == 3:
                 break
     assert [(one.step, one.reason) for one in finished] == [(None, "")] * 3
+
+
+@each(
+    [
+        Case("http", "http://good.test:{port}", reaching, deaf, ""),
+        Case("https", "https://good.test:{port}", reaching, deaf, "good"),
+    ]
+)
+def test_who_is_cancelled_as_a_connection_comes_up_leaves_nothing_open(
+    case: Case, trusted: Certificates, names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handshake that has just ended is not followed by a goodbye that the server has to answer."""
+    made = asyncio.StreamReaderProtocol.connection_made
+
+    def come_up(protocol: asyncio.StreamReaderProtocol, transport: asyncio.BaseTransport) -> None:
+        made(protocol, transport)
+        for task in going:
+            task.cancel()
+
+    async def work(port: int) -> None:
+        going.append(asyncio.create_task(case.going(port, Way(PATIENCE_SEC, (names.address,)))))
+        with pytest.raises(asyncio.CancelledError):
+            await going[0]
+
+    going: list[asyncio.Task[Finding]] = []
+    monkeypatch.setattr(asyncio.StreamReaderProtocol, "connection_made", come_up)
+    quiet = Quiet()
+    with case.served(trusted) as there:
+        quiet.run(work(there.port))
+    quiet.closed()
 
 
 def test_a_lookup_by_the_host_is_left_to_its_thread(monkeypatch: pytest.MonkeyPatch, begun: Begun) -> None:
