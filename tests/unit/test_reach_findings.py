@@ -315,7 +315,7 @@ def test_the_package_does_without_what_is_heavy() -> None:
     """Its user is watched for its memory: 20 MiB of aiohttp, and dnspython where nobody names a resolver."""
     program = (
         "import asyncio, json, sys;"
-        "from marketswarm.reach import probe, finding; from marketswarm.probing import place;"
+        "import marketswarm.place as place; from marketswarm.reach import probe, finding;"
         "asyncio.run(probe.reach(place.place_of('https://127.0.0.1:1/'), finding.Way(9)));"
         "print(json.dumps([name for name in ('aiohttp', 'pydantic', 'dns', 'msgspec') if name in sys.modules]))"
     )
