@@ -99,7 +99,7 @@ def test_a_worker_takes_a_new_interval_and_channel_in_its_stride(swarm: Swarm) -
     assert len({beat["truth"] for beat in beats}) == 2
     assert worker.notified().count("READY=1") == 1
     assert any(line.startswith("STATUS=follows the truth") for line in worker.said)
-    assert "STATUS=beating; has no work of its own yet" in worker.said[-1]
+    assert worker.said[-1] == "STATUS=1 target(s), 0 failed"
 
 
 def test_a_change_that_does_not_concern_a_worker_leaves_its_work_alone(swarm: Swarm) -> None:

@@ -22,14 +22,14 @@ SELDOM_SEC = 600
 """A beat that comes within a test is no ordinary one."""
 
 
-def start(swarm: Swarm, name: str = "mesh") -> Service:
+def start(swarm: Swarm, name: str = "massive") -> Service:
     """Start a service that does not look by itself."""
     return swarm.start_by((sys.executable, "-c", PROGRAM), name)
 
 
 def beat(swarm: Swarm) -> dict[str, Any]:
-    """The last beat of mesh, from its lease."""
-    return eventually(lambda: swarm.system.json("mesh:heartbeat"), "a lease of mesh")
+    """The last beat of massive, from its lease."""
+    return eventually(lambda: swarm.system.json("massive:heartbeat"), "a lease of massive")
 
 
 def reload(service: Service) -> None:
@@ -50,10 +50,10 @@ def reloads(service: Service) -> list[str]:
 
 def test_work_that_a_new_truth_concerns_begins_anew_at_once(swarm: Swarm) -> None:
     """The same process and boot, each number once; ready again with the first beat of the new work."""
-    swarm.seed(truth(mesh={"heartbeat": {"interval_sec": SELDOM_SEC, "timeout_sec": 2 * SELDOM_SEC}}))
+    swarm.seed(truth(massive={"heartbeat": {"interval_sec": SELDOM_SEC, "timeout_sec": 2 * SELDOM_SEC}}))
     service = start(swarm).ready()
     before = beat(swarm)
-    swarm.seed(truth(mesh={"heartbeat": {"interval_sec": SELDOM_SEC - 1, "timeout_sec": 2 * SELDOM_SEC}}))
+    swarm.seed(truth(massive={"heartbeat": {"interval_sec": SELDOM_SEC - 1, "timeout_sec": 2 * SELDOM_SEC}}))
     reload(service)
     after = beat(swarm)
     assert (after["boot"], after["pid"], after["i"]) == (before["boot"], service.pid, before["i"] + 1)
@@ -64,7 +64,7 @@ def test_work_that_a_new_truth_concerns_begins_anew_at_once(swarm: Swarm) -> Non
 
 def test_work_that_a_new_truth_does_not_concern_goes_on_and_beats_with_it_at_once(swarm: Swarm) -> None:
     """The beat that names the new truth does not wait for the next interval."""
-    document = truth(mesh={"heartbeat": {"interval_sec": SELDOM_SEC, "timeout_sec": 2 * SELDOM_SEC}})
+    document = truth(massive={"heartbeat": {"interval_sec": SELDOM_SEC, "timeout_sec": 2 * SELDOM_SEC}})
     swarm.seed(document)
     service = start(swarm).ready()
     before = beat(swarm)

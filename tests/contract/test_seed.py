@@ -107,7 +107,8 @@ def test_diff_for_programs_says_the_same(swarm: Swarm) -> None:
     found = json.loads(done.stdout)
     assert done.returncode == found["exit_code"] == 1
     assert found["buses"] == {"system-redis": stored, "market-redis": None}
-    assert {name: service["change"] for name, service in found["services"].items()} == {"new_svc": "added"}
+    changes = {name: service["change"] for name, service in found["services"].items()}
+    assert changes == {"new_svc": "added", "mesh": "changed"}
     assert found["other"] == ["market-redis: has no truth:doc"]
 
 
