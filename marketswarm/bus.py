@@ -1,7 +1,7 @@
 """One Bus is one Redis server with a name: what daemons say to it and ask of it.
 
-Every call is bounded by TIMEOUT_SEC and raises BusUnreachableError (try again) or BusRefusedError (somebody has to
-act). Nothing is tried again here: the callers own the backoff.
+Every call is bounded by TIMEOUT_SEC and raises BusUnreachableError (try again), BusRefusedError (somebody has to act)
+or, where a singleton's script says so, FencedError (stop). Nothing is tried again here: the callers own the backoff.
 """
 
 import logging
@@ -16,6 +16,7 @@ from marketswarm.errors import (
     NO_DESCRIPTOR,
     BusRefusedError,
     BusUnreachableError,
+    FencedError,
     NoGroupError,
     NotRedisError,
     reason,
@@ -23,6 +24,8 @@ from marketswarm.errors import (
 from marketswarm.line import Command, Line, NotRedis, Refusal
 
 TIMEOUT_SEC = 1.0
+FENCED = "FENCED"
+"""The word in an answer by which a script of ours refuses to write for who owns the service no more."""
 _LOOK_BACK = 100
 _CHUNK = 1000
 _FEW = 100
@@ -240,9 +243,11 @@ class Bus:
         )
         return {name: value for (name, _), value in pairs if value is not None}
 
-    def _no(self, refusal: Refusal) -> BusUnreachableError | BusRefusedError:
+    def _no(self, refusal: Refusal) -> BusUnreachableError | BusRefusedError | FencedError:
         if str(refusal).startswith(_AWAY):
             return self._unreachable(ConnectionError(str(refusal).removeprefix("ERR ")))
+        if FENCED in str(refusal):
+            return FencedError(f"{self.name} at {self.address} takes no writes of this process: it is not the owner")
         return self._refused(refusal)
 
     async def _call(self, command: Callable[[], Awaitable[_T]]) -> _T:

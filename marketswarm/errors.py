@@ -67,6 +67,15 @@ class NoGroupError(BusRefusedError):
     """A consumer group that a bus no longer has: it came back without its data."""
 
 
+class FencedError(MarketSwarmError):
+    """A bus that takes no writes of this process any more: another one owns the service.
+
+    It is no BusRefusedError, which callers try again: this one has to end the work.
+    """
+
+    exit_code = 77  # EX_NOPERM
+
+
 class NotRedisError(BusRefusedError):
     """What listens at a bus's address does not speak as Redis does."""
 

@@ -10,6 +10,7 @@ from marketswarm.feeds.item import Item, encode_item
 from marketswarm.feeds.novelty import News
 from marketswarm.feeds.state import FeedState, decode_state, encode_state
 from marketswarm.line import Command
+from marketswarm.ownership import FENCE, Fence
 
 KEPT_SEC: Final = 30 * 86_400
 """How long an entry is known after it was last in its feed, as far as that has been read since."""
@@ -23,16 +24,25 @@ _NODE: Final = 100
 """So many entries a stream drops at once (Redis: stream-node-max-entries)."""
 # An entry is published only where its mark is what it was when it was judged, and both happen at once. So whatever is
 # killed meanwhile, and however often the same call is carried out, an entry comes once. A bus without memory or disk
-# refuses the first write of a script, and so all of it.
-_PUBLISH: Final = """
-local queue, seen, times, feeds = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local feed, state, now, oldest, abandoned, news = unpack(ARGV, 1, 6)
-local published, at = 0, 7
+# refuses the first write of a script, and so all of it. An item of a singleton carries its token: the stream itself
+# shows who wrote.
+_PUBLISH: Final = (
+    FENCE
+    + """
+local queue, seen, times, feeds, newest = unpack(KEYS)
+local feed, state, now, oldest, abandoned, token, news = unpack(ARGV, 1, 7)
+local no = newest and refusal(newest, token)
+if no then return no end
+local published, at = 0, 8
 for _ = 1, news do
   local field, before, after, alias, item = unpack(ARGV, at, at + 4)
   at = at + 5
   if (redis.call('HGET', seen, field) or '') == before then
-    redis.call('XADD', queue, '*', 'item', item)
+    if newest then
+      redis.call('XADD', queue, '*', 'item', item, 'token', token)
+    else
+      redis.call('XADD', queue, '*', 'item', item)
+    end
     redis.call('HSET', seen, field, after, alias, '')
     published = published + 1
   end
@@ -47,16 +57,23 @@ redis.call('EXPIRE', seen, abandoned)
 redis.call('EXPIRE', times, abandoned)
 if state ~= '' then redis.call('HSET', feeds, feed, state) end
 return published
-""".replace("'item'", f"'{names.QUEUE_FIELD}'").replace("PRUNED", str(_PRUNED))
+""".replace("'item'", f"'{names.QUEUE_FIELD}'")
+    .replace("'token'", f"'{names.TOKEN_FIELD}'")
+    .replace("PRUNED", str(_PRUNED))
+)
 
 
 class FeedBook:
-    """The books of rss_agg on the bus of its queue. Every method raises what Bus raises."""
+    """The books of rss_agg on the bus of its queue. Every method raises what Bus raises.
 
-    def __init__(self, bus: Bus, queue: str, maxlen: int) -> None:
+    Where rss_agg is a singleton, its ``fence`` is before every write.
+    """
+
+    def __init__(self, bus: Bus, queue: str, maxlen: int, fence: Fence | None = None) -> None:
         self._bus = bus
         self._queue = queue
         self._maxlen = maxlen
+        self._fence = fence
 
     async def states(self, urls: Mapping[str, str]) -> dict[str, FeedState]:
         """Read how feeds are doing; ``urls`` gives the address of each in truth."""
@@ -72,12 +89,12 @@ class FeedBook:
         """Store how a feed is doing that has nothing new; its entries stay known for as long as it is fetched."""
         marks = (names.seen_key(feed), names.seen_times_key(feed))
         expiries = [("EXPIRE", key, ABANDONED_SEC) for key in marks]
-        await self._bus.ask([("HSET", names.FEEDS, feed, encode_state(state)), *expiries])
+        await self._write([("HSET", names.FEEDS, feed, encode_state(state)), *expiries])
 
     async def forget_but(self, feeds: Iterable[str]) -> None:
         """Drop how feeds were doing that are in truth no more; their entries stay known for a while."""
-        gone = (await self._bus.fields(names.FEEDS)).keys() - set(feeds)
-        await self._bus.drop_fields(names.FEEDS, gone)
+        if gone := (await self._bus.fields(names.FEEDS)).keys() - set(feeds):
+            await self._write([("HDEL", names.FEEDS, *gone)])
 
     async def marks(self, feed: str, fields: Sequence[str]) -> dict[str, str]:
         """Read what is kept of these fields of a feed; those that are unknown are left out."""
@@ -122,9 +139,11 @@ class FeedBook:
             summary[1] or group[b"last-delivered-id"] for group, summary in zip(groups, summaries, strict=True)
         ]
         oldest = min(reached, key=_order, default=_NEWEST)
-        trim: Command = ("XTRIM", self._queue, "MINID", "~", oldest, "LIMIT", surplus)
-        await self._bus.ask([trim])
+        await self._write([("XTRIM", self._queue, "MINID", "~", oldest, "LIMIT", surplus)])
         return _NODE - await self._surplus()
+
+    async def _write(self, commands: Sequence[Command]) -> None:
+        await self._bus.ask([self._fence.around(commands)] if self._fence else commands)
 
     async def _surplus(self) -> int:
         (length,) = await self._bus.ask([("XLEN", self._queue)])
@@ -133,13 +152,15 @@ class FeedBook:
     def _call(
         self, feed: str, news: Sequence[tuple[News, Item]], known: Sequence[str], state: bytes, now: float
     ) -> Command:
-        keys = (self._queue, names.seen_key(feed), names.seen_times_key(feed), names.FEEDS)
+        token = self._fence.token if self._fence else ""
+        newest = (self._fence.key,) if self._fence else ()
+        keys = (self._queue, names.seen_key(feed), names.seen_times_key(feed), names.FEEDS, *newest)
         entries = (
             word
             for found, item in news
             for word in (found.field, found.before, found.after, found.alias, encode_item(item))
         )
-        fixed = (feed, state, round(now), round(now) - KEPT_SEC, ABANDONED_SEC, len(news))
+        fixed = (feed, state, round(now), round(now) - KEPT_SEC, ABANDONED_SEC, token, len(news))
         return ("EVAL", _PUBLISH, len(keys), *keys, *fixed, *entries, *known)
 
 

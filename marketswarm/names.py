@@ -83,6 +83,8 @@ DEFAULT_DEADMAN_SEC: Final = 60.0
 QUEUE: Final = "rss:queue"
 """A stream: the items of all feeds, in the order in which they came."""
 QUEUE_FIELD: Final = "item"
+TOKEN_FIELD: Final = "token"
+"""Of an entry of the queue: by which token the singleton that wrote it did so."""
 DEFAULT_QUEUE_MAXLEN: Final = 100_000
 FEEDS: Final = "rss:feeds"
 """A hash, a field a feed: how its last fetch went, when the next one is, what makes that one conditional."""
@@ -246,6 +248,21 @@ def heartbeat_channel(service: str) -> str:
 def lease_key(service: str) -> str:
     """The key that holds a service's last beat and expires with its timeout."""
     return service + HEARTBEAT_SUFFIX
+
+
+def owner_key(service: str) -> str:
+    """A string with a TTL: the lease of a singleton, and who has it."""
+    return f"{service}:owner"
+
+
+def token_key(service: str) -> str:
+    """The newest token that was given to an owner of a singleton: whoever writes by another is refused."""
+    return f"{service}:token"
+
+
+def standbys_key(service: str) -> str:
+    """A hash, a field a process: who stands by to own a singleton."""
+    return f"{service}:standbys"
 
 
 def health_key(service: str) -> str:

@@ -30,5 +30,6 @@ def _retime_service(name: str, service: dict[str, Any]) -> None:
     heartbeat.pop("timeout_sec", None)
     service.pop("feeds", None)
     service.pop("probes", None)
+    service.pop("lease_sec", None)
     if name == names.HEALER:
         service.setdefault("threshold", {})["heartbeat_cadence"] = TIMEOUT_SEC

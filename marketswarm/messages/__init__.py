@@ -30,7 +30,14 @@ from marketswarm.messages.alerts import (
     service_of,
     subject,
 )
-from marketswarm.messages.heartbeats import Heartbeat, Malformed, decode_heartbeat, decode_plain
+from marketswarm.messages.heartbeats import (
+    FullHeartbeat,
+    Heartbeat,
+    Malformed,
+    decode_full,
+    decode_heartbeat,
+    decode_plain,
+)
 from marketswarm.messages.members import (
     LEFT_TRUTH,
     Change,
@@ -56,6 +63,7 @@ __all__ = [
     "Change",
     "DuplicateInstance",
     "Flapping",
+    "FullHeartbeat",
     "HealerMiss",
     "HealerOk",
     "Heartbeat",
@@ -76,6 +84,7 @@ __all__ = [
     "UnitFailed",
     "Verdict",
     "decode_alert",
+    "decode_full",
     "decode_heartbeat",
     "decode_identity",
     "decode_member",

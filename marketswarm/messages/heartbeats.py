@@ -29,6 +29,17 @@ class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     bye: bool = False
 
 
+class FullHeartbeat(Heartbeat, frozen=True, omit_defaults=True, gc=False):
+    """All that a service of this package says with a beat.
+
+    It is a type of its own, since healer reads a beat of every service and needs none of this. ``version`` is that of
+    the package, ``token`` the one by which the owner of a singleton writes.
+    """
+
+    version: str = ""
+    token: int = 0
+
+
 class Malformed(Enum):
     """Why bytes on a heartbeat channel are no heartbeat. The value is a phrase for the log."""
 
@@ -39,6 +50,10 @@ class Malformed(Enum):
 
 decode_plain: Final = msgspec.json.Decoder(Heartbeat).decode
 """Reads a heartbeat of at most MAX_BEAT_NESTING bytes; raises one of UNREADABLE, and leaves the service to check."""
+
+
+decode_full: Final = msgspec.json.Decoder(FullHeartbeat).decode
+"""The same, with all that it says."""
 
 
 def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:

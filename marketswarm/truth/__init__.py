@@ -4,7 +4,7 @@ from marketswarm.truth.access import AccessPoint, Buses, Endpoint, bus_of
 from marketswarm.truth.feeds import Feed, Stream, Work
 from marketswarm.truth.held import NOTHING, Held, Loaded, best, deviation, digest, examine, newer, short
 from marketswarm.truth.lint import warnings
-from marketswarm.truth.models import Position, Service, Truth, schema
+from marketswarm.truth.models import Position, Service, Tenancy, Truth, schema
 from marketswarm.truth.parse import parse
 from marketswarm.truth.probes import Api, Probe
 from marketswarm.truth.telling import REMINDER, TEXT_FIELDS, Telling
@@ -26,6 +26,7 @@ __all__ = [
     "Service",
     "Stream",
     "Telling",
+    "Tenancy",
     "Truth",
     "Window",
     "Work",

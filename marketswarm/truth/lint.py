@@ -17,6 +17,8 @@ from marketswarm.truth.wording import line, number, quoted, shown
 _NOTIFY: Loc = ("services", names.HEALER, "notify")
 _FEEDS: Loc = ("services", names.RSS_AGG, "feeds")
 _POLITE_SEC: Final = 60.0
+_HAND_OVER_SEC: Final = 1.0
+"""How long after the end of its lease, at most, the owner of a singleton has a successor."""
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
 _READ_BY: Final = {
     "threshold": (names.HEALER,),
@@ -42,6 +44,7 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_unknown_dependencies(truth),
         *_close_timeouts(truth),
         *_idle_flaps(truth),
+        *_odd_leases(truth),
         *_odd_watches(truth),
         *_unwatched(truth),
         *_long_names(truth),
@@ -105,6 +108,24 @@ def _idle_flaps(truth: Truth) -> Iterator[str]:
                 ("services", at.service, "heartbeat", "flap", "within_sec"),
                 f"should be > {number(needed_sec)}, {at.flap_changes} changes take longer than that,"
                 f" is {number(at.flap_window_sec)}",
+            )
+
+
+def _odd_leases(truth: Truth) -> Iterator[str]:
+    """Find leases of no singleton, and those so long that a service is missed while it is handed over."""
+    for at in truth.positions():
+        section = truth.section(at.service)
+        loc = ("services", at.service, "lease_sec")
+        if section.lease_sec is None:
+            continue
+        longest_sec = at.timeout_sec - at.interval_sec - _HAND_OVER_SEC
+        if not section.singleton:
+            yield line(loc, "is read of a singleton only")
+        elif section.lease_sec > longest_sec:
+            yield line(
+                loc,
+                f"should be <= {number(longest_sec)} (timeout_sec - interval_sec - {number(_HAND_OVER_SEC)}), or a"
+                f" hand-over is a miss, is {number(section.lease_sec)}",
             )
 
 

@@ -36,6 +36,14 @@ class Position:
     alert_on: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """Of a singleton: the bus that keeps the lease of its owner, and for how long that holds."""
+
+    bus: str
+    lease_sec: float
+
+
 def _text_or_integer(value: object) -> object:
     if value is None or isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
@@ -128,6 +136,13 @@ class Service(Section):
         description="Name servers to ask instead of those of the host. Read in the section of massive only.",
     )
     api: Api = Field(default=Api(), description="How the market API is probed. Read in that of massive only.")
+    singleton: bool = Field(
+        default=False, description="Whether one process works and the others that are started stand by."
+    )
+    lease_sec: TimeoutSec | None = Field(
+        default=None,
+        description="Of a singleton: seconds after which one that stands by takes over. Default: half of the timeout.",
+    )
     runbook: Line | None = Field(
         default=None, description="What to do first when it is down; people are told it with the alert."
     )
@@ -204,6 +219,17 @@ class Truth(Section):
     def probe_names(self) -> tuple[str, ...]:
         """Name the targets that massive probes by this document."""
         return tuple(probe.name for probe in self.section(names.MASSIVE).probes)
+
+    def tenancy(self, at: Position) -> Tenancy | None:
+        """Say where the lease of a singleton is kept, None for a service that is none.
+
+        It is on the bus that the service writes to, since only there a write can be refused.
+        """
+        section = self.section(at.service)
+        if not section.singleton:
+            return None
+        bus = self.items_to().bus if at.service == names.RSS_AGG else at.bus
+        return Tenancy(bus, section.lease_sec or at.timeout_sec / 2)
 
     def telling(self) -> Telling:
         """Say how people are told: what stands under ``notify`` of healer, and the runbooks of all services."""

@@ -30,7 +30,7 @@ FLOORS = (
         "web",
         "reach",
     },
-    {"inspection", "outbox", "backlog", "handlers", "patience", "probebook", "columns"},
+    {"inspection", "outbox", "backlog", "handlers", "patience", "probebook", "columns", "ownership"},
     {"feedbook"},
     {"daemon", "ending"},
     {"inuse", "reseeding"},

@@ -13,6 +13,7 @@ from marketswarm.messages import (
     BusOk,
     DuplicateInstance,
     Flapping,
+    FullHeartbeat,
     HealerMiss,
     HealerOk,
     Heartbeat,
@@ -29,6 +30,7 @@ from marketswarm.messages import (
     TruthDrift,
     UnitFailed,
     decode_alert,
+    decode_full,
     decode_heartbeat,
     decode_record,
     encode,
@@ -276,6 +278,16 @@ def test_a_heartbeat_has_the_bytes_of_the_contract() -> None:
         ("truth", "abc"),
         ("bye", True),
     ]
+
+
+def test_a_heartbeat_of_this_package_says_more_than_healer_reads() -> None:
+    """The fields that everybody knows come first; whoever wants the others reads all of it."""
+    whole = FullHeartbeat("rss_agg", 7, 1.5, boot="b0", host="h", pid=42, version="1.0", token=9)
+    raw = encode(whole)
+    assert list(json.loads(raw)) == ["svc", "i", "ts", "boot", "host", "pid", "version", "token"]
+    assert decode_heartbeat(raw, "rss_agg") == Heartbeat("rss_agg", 7, 1.5, boot="b0", host="h", pid=42)
+    assert decode_full(raw) == whole
+    assert decode_full(GOOD) == FullHeartbeat("rss_agg", 1, 1762433458)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from marketswarm import names
-from marketswarm.truth import Endpoint, Position, Truth, parse
+from marketswarm.truth import Endpoint, Position, Tenancy, Truth, parse
 
 
 def read(document: object) -> Truth:
@@ -146,3 +146,29 @@ def test_healers_own_channel_is_never_for_alerts() -> None:
     """Whatever it is called."""
     document = {"heartbeat": {"channel": "pulse"}, "access_points": {"publish_to": ["pulse"]}}
     assert read({"services": {"healer": document}}).alerts_to() == Endpoint("system-redis", "healer:alerts")
+
+
+QUEUE_ELSEWHERE = {"access_points": {"publish_to": [{"bus": "system-redis", "key": "my:items"}]}}
+
+
+@pytest.mark.parametrize(
+    ("service", "section", "expected"),
+    [
+        ("mesh", {}, None),
+        ("mesh", {"singleton": False, "lease_sec": 5}, None),
+        ("mesh", {"singleton": True}, Tenancy("system-redis", 15)),
+        ("mesh", {"singleton": True, "heartbeat": {"timeout_sec": 8}}, Tenancy("system-redis", 4)),
+        (
+            "mesh",
+            {"singleton": True, "heartbeat": {"redis_url": "redis://market-redis"}, "lease_sec": 5},
+            Tenancy("market-redis", 5),
+        ),
+        ("rss_agg", {"singleton": True}, Tenancy("market-redis", 15)),
+        ("rss_agg", {"singleton": True, "lease_sec": 2.5}, Tenancy("market-redis", 2.5)),
+        ("rss_agg", {"singleton": True, **QUEUE_ELSEWHERE}, Tenancy("system-redis", 15)),
+    ],
+)
+def test_a_singletons_lease_is_where_it_writes(service: str, section: dict[str, Any], expected: Tenancy | None) -> None:
+    """rss_agg writes to its queue, any other is known to write its beats; half of the timeout unless truth says so."""
+    found = read({"services": {service: section}})
+    assert found.tenancy(found.position(service)) == expected

@@ -71,6 +71,25 @@ def test_warns_of_a_flap_that_cannot_be(heartbeat: object, needed: str | None) -
     assert warned(swarm(["a:heartbeat"], a={"heartbeat": heartbeat})) == expected
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"singleton": True}, None),
+        ({"singleton": True, "lease_sec": 19}, None),
+        (
+            {"singleton": True, "lease_sec": 19.5},
+            "should be <= 19 (timeout_sec - interval_sec - 1), or a hand-over is a miss, is 19.5",
+        ),
+        ({"lease_sec": 5}, "is read of a singleton only"),
+        ({"singleton": False, "lease_sec": 5}, "is read of a singleton only"),
+    ],
+)
+def test_warns_of_a_lease_that_is_no_singletons_or_too_long(fields: dict[str, Any], expected: str | None) -> None:
+    """The owner's last beat is up to an interval old, and a successor beats a second after its lease at the latest."""
+    lines = [f"services.a.lease_sec: {expected}"] if expected else []
+    assert warned(swarm(["a:heartbeat"], a=fields)) == lines
+
+
 def test_warns_where_the_timeout_is_stated() -> None:
     """A short timeout that healer's section sets is changed there."""
     document = swarm(["a:heartbeat"], a={"heartbeat": {"interval_sec": 20}})
