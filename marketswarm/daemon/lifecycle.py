@@ -13,7 +13,9 @@ from marketswarm.daemon.following import Follower
 from marketswarm.daemon.position import concern, own_position
 from marketswarm.daemon.progress import Progress, Watch
 from marketswarm.daemon.pulse import Pulse
-from marketswarm.errors import StalledError
+from marketswarm.daemon.singleton import LostError, Singleton, terms_of
+from marketswarm.errors import FencedError, StalledError
+from marketswarm.ownership import Fence
 from marketswarm.pacing import until_tick
 from marketswarm.sd import Manager, watchdog_period_sec
 from marketswarm.settings import Settings
@@ -28,8 +30,8 @@ _T = TypeVar("_T")
 class Daemon:
     """What a service's work is given: its truth and position, its buses, and the means to say how it is doing.
 
-    One Daemon is one life on one truth. Where a new truth concerns the work, the work is cancelled and begun anew with
-    the next Daemon, in the same process.
+    One Daemon is one life on one truth. Where a new truth concerns the work, or another process owns the singleton, the
+    work is cancelled and begun anew with the next Daemon, in the same process.
 
     The work calls ``started`` once it truly works, and ``progress.mark`` at least every ``pace_sec`` from then on; the
     heartbeat stops where the marks stop.
@@ -51,10 +53,14 @@ class Daemon:
         self.truth: Truth = loaded.truth
         self.position = own_position(name, loaded.truth, settings)
         self.progress = Progress()
-        self.pace_sec = min(IDLE_PACE_SEC, self.position.interval_sec / 4)
+        self._terms = terms_of(name, loaded.truth, settings)
+        lease_sec = self._terms.tenancy.lease_sec if self._terms else self.position.interval_sec
+        self.pace_sec = min(IDLE_PACE_SEC, self.position.interval_sec / 4, lease_sec / 4)
         self.follower = follower
         """Who looks at the truth on the buses while the service lives, if anybody does."""
+        self._loaded = loaded
         self._manager = manager
+        self._singleton: Singleton | None = None
         self._pulse = Pulse(name, loaded.sha256, clock)
         self._kept: dict[type, object] = {}
         self._buses: dict[str, Bus] = {}
@@ -64,11 +70,16 @@ class Daemon:
         self._held_back = False
 
     def moved(self, loaded: Loaded) -> "Daemon":
-        """Go on in the same process with another truth: a new life for the work, with the pulse of the old one."""
+        """Go on in the same process: a new life for the work, with the pulse of the old one, and what it owns."""
         new = Daemon(self.name, self.settings, loaded, self._manager, self.clock, follower=self.follower)
-        new._pulse, new._kept = self._pulse, self._kept
+        new._pulse, new._kept, new._singleton = self._pulse, self._kept, self._singleton
         new._pulse.truth = loaded.sha256
         return new
+
+    @property
+    def fence(self) -> Fence | None:
+        """By what the owner of a singleton writes; None in a service that is none."""
+        return self._singleton.fence if self._singleton else None
 
     def keep(self, kind: type[_T]) -> _T:
         """Return this process's one object of a kind, made at first: what the work knows beyond one truth."""
@@ -111,34 +122,59 @@ class Daemon:
         await asyncio.sleep(until_tick(self.clock.monotonic(), self.pace_sec))
 
     async def live(self, work: "Work") -> Loaded:
-        """Work, beat and feed the watchdog until cancelled, or until there is a new truth that concerns the work.
+        """Work, beat and feed the watchdog until cancelled, or until the work has to begin anew.
 
-        Returns that truth. Work that ends by itself is an error.
+        Returns the truth by which it does. Work that ends by itself is an error.
         """
+        self._join()
         try:
-            return await self._live(work)
-        except asyncio.CancelledError:
-            if self._pulse.heard and not self._held_back:
-                await self._pulse.goodbye(self.bus(self.position.bus), self.position, within_sec=GOODBYE_SEC)
+            loaded = await self._live(work)
+            if terms_of(self.name, loaded.truth, self.settings) != self._terms:
+                await self._leave()
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                await self._say_goodbye()
+            await self._leave()
             raise
         finally:
             for bus in self._buses.values():
                 await bus.close()
+        return loaded
 
     async def _live(self, work: "Work") -> Loaded:
-        found: list[Loaded] = []
+        line = ""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._work(work))
+                group.create_task(self._serve(work))
                 group.create_task(self._beat())
                 group.create_task(self._feed_watchdog())
                 if self.follower:
                     group.create_task(self._follow(self.follower))
-        except* _MovedError as moves:
-            found = [move.loaded for move in moves.exceptions if isinstance(move, _MovedError)]
-        return found[0]
+        except* _MovedError:
+            line = f"follows the truth {short(self._loaded.sha256)} now; its work begins anew"
+        except* LostError as errors:
+            line = f"its work has stopped: {_first(errors)}"
+        except* FencedError as errors:
+            line = f"its work has stopped: {_first(errors)}"
+            if self._singleton:
+                self._singleton.fenced()
+        _log.info("%s: %s", self.name, line)
+        self.status(line)
+        return self._loaded
 
-    async def _work(self, work: "Work") -> None:
+    async def _serve(self, work: "Work") -> None:
+        """Work; as a singleton once this process owns it, and as long as it does."""
+        if self._singleton is None:
+            await self._work(work)
+            return
+        await self._singleton.stand_by(self.progress, self._manager, self._started)
+        self.status("starting")
+        watch = self.progress.watch()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._singleton.keep(lambda: not self._started.is_set() or watch.made()))
+            await self._work(work)
+
+    async def _work(self, work: "Work") -> NoReturn:
         await work(self)
         raise StalledError(f"{self.name}: its work has ended, though nobody stopped it; this is a bug")
 
@@ -147,9 +183,10 @@ class Daemon:
         watch = self.progress.watch()
         while True:
             await self._progress_on(watch)
+            await self._permitted()
             began = self.clock.monotonic()
             ready = self._pulse.heard
-            await self._pulse.send(self.bus(self.position.bus), self.position)
+            await self._pulse.send(self.bus(self.position.bus), self.position, self._permitted)
             if not ready:
                 self._manager.ready()
                 _log.info("%s: ready, beats every %g s", self.name, self.position.interval_sec)
@@ -162,6 +199,29 @@ class Daemon:
             async with asyncio.timeout(max(0.0, due - self.clock.monotonic())):
                 await self._renamed.wait()
         self._renamed.clear()
+
+    async def _permitted(self) -> None:
+        """Wait until this process may beat: one that was stopped may be the owner of a singleton no more."""
+        while not await self._may_beat():
+            await self.pause()
+
+    async def _may_beat(self) -> bool:
+        return self._singleton is None or await self._singleton.may_beat(self.bus(self.position.bus))
+
+    async def _say_goodbye(self) -> None:
+        if self._pulse.heard and not self._held_back and await self._may_beat():
+            await self._pulse.goodbye(self.bus(self.position.bus), self.position, within_sec=GOODBYE_SEC)
+
+    def _join(self) -> None:
+        if self._terms is None:
+            self._pulse.token = 0
+        elif self._singleton is None:
+            self._singleton = Singleton(self.name, self._terms, self._pulse, self.clock)
+
+    async def _leave(self) -> None:
+        if self._singleton:
+            await self._singleton.leave()
+            self._singleton = None
 
     async def _progress_on(self, watch: Watch) -> None:
         """Hold the beat back until the work has turned; say so once where that takes longer than a beat."""
@@ -187,31 +247,39 @@ class Daemon:
             await asyncio.sleep(until_tick(self.clock.monotonic(), min(period_sec, 2 * self.pace_sec)))
 
     async def _follow(self, follower: Follower) -> None:
-        """Take in each new truth; raises _MovedError with the first that concerns the work."""
+        """Take in each new truth; raises _MovedError at the first that concerns the work."""
         concerned = concern(self.name, self.truth, self.settings)
         while True:
             loaded = await follower.news()
             if loaded:
+                self._loaded = loaded
                 if concern(self.name, loaded.truth, self.settings) != concerned:
                     self._started.clear()  # the last beat of this life may still come, and ends no reload
-                    raise _MovedError(loaded)
+                    raise _MovedError
                 self._pulse.truth = loaded.sha256
                 self._renamed.set()
                 _log.info("%s: follows the truth %s now; its work goes on", self.name, short(loaded.sha256))
             self._reloaded()
 
     def _reloaded(self) -> None:
-        """End the reload, if one is under way: once its look has told by which truth to work, and the work does."""
-        if self._started.is_set() and not (self.follower and self.follower.asked):
+        """End the reload, if one is under way: once its look has told by which truth to work, and the work does.
+
+        So it is where there is none to do, since another process owns the singleton.
+        """
+        stands_by = self._singleton is not None and self._singleton.stands_by
+        if (self._started.is_set() or stands_by) and not (self.follower and self.follower.asked):
             self._manager.reloaded()
 
 
 class _MovedError(Exception):
     """A new truth gives the work another position."""
 
-    def __init__(self, loaded: Loaded) -> None:
-        super().__init__()
-        self.loaded = loaded
+
+def _first(error: BaseException) -> BaseException:
+    """Find an error in a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 Work = Callable[[Daemon], Awaitable[None]]

@@ -14,7 +14,6 @@ from marketswarm.daemon.position import check_timeouts, watched_by
 from marketswarm.errors import MarketSwarmError
 from marketswarm.sd import Manager
 from marketswarm.settings import Settings
-from marketswarm.truth import short
 
 STOP_SEC = 1.5
 _log = logging.getLogger(__name__)
@@ -89,11 +88,7 @@ async def _live(name: str, work: Work, settings: Settings, manager: Manager, fol
             if name not in daemon.truth.services:
                 text = "%s is not in the truth: using the defaults; add services.%s and run marketswarm-seed"
                 _log.warning(text, name, name)
-            loaded = await daemon.live(work)
-            line = f"follows the truth {short(loaded.sha256)} now; its work begins anew"
-            _log.info("%s: %s", name, line)
-            manager.status(line)
-            daemon = daemon.moved(loaded)
+            daemon = daemon.moved(await daemon.live(work))
     finally:
         await follower.close()
 

@@ -5,12 +5,13 @@ import contextlib
 import logging
 import os
 import random
-import socket
+from collections.abc import Awaitable, Callable
 
+from marketswarm import host, version
 from marketswarm.bus import Bus
 from marketswarm.clock import Clock
 from marketswarm.errors import BusRefusedError, BusUnreachableError
-from marketswarm.messages import Heartbeat, encode
+from marketswarm.messages import FullHeartbeat, encode
 from marketswarm.pacing import Backoff
 from marketswarm.truth import Position
 
@@ -18,32 +19,39 @@ _log = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Sends one service's beats; keeps trying while the bus is away. ``truth`` is the hash that the beats carry."""
+    """Sends one service's beats; keeps trying while the bus is away.
+
+    ``truth`` is the hash that the beats carry, ``token`` that of the owner of a singleton.
+    """
 
     def __init__(self, service: str, truth_sha256: str, clock: Clock) -> None:
         self.truth = truth_sha256
+        self.token = 0
+        self.boot = os.urandom(8).hex()
+        """A random id of this process."""
+        self.host = host.name()
         self.heard = False
         """Whether a bus has taken a beat."""
         self._service = service
         self._clock = clock
         self._count = 0
-        self._boot = os.urandom(8).hex()
-        self._host = socket.gethostname()
+        self._version = version.number()
         self._refusal = ""
 
-    async def send(self, bus: Bus, at: Position) -> None:
-        """Send the next beat, however long it takes."""
+    async def send(self, bus: Bus, at: Position, permitted: Callable[[], Awaitable[None]]) -> None:
+        """Send the next beat, however long it takes. ``permitted`` is waited for before another try."""
         # Counted before it is sent: a beat that is cut off half-way may have arrived, and no number comes twice.
         self._count += 1
         backoff = Backoff(random.random)
         while True:
             try:
-                await bus.beat(at.service, at.channel, self._payload(), _lease_ms(at))
+                await bus.beat(at.service, at.channel, self.payload(), _lease_ms(at))
             except (BusUnreachableError, BusRefusedError) as error:
                 if isinstance(error, BusRefusedError) and str(error) != self._refusal:
                     self._refusal = str(error)
                     _log.error("%s", error)
                 await asyncio.sleep(backoff.next_sec())
+                await permitted()
             else:
                 self._refusal = ""
                 self.heard = True
@@ -54,18 +62,21 @@ class Pulse:
         self._count += 1
         with contextlib.suppress(BusUnreachableError, BusRefusedError, TimeoutError):
             async with asyncio.timeout(within_sec):
-                await bus.beat(at.service, at.channel, self._payload(bye=True), _lease_ms(at))
+                await bus.beat(at.service, at.channel, self.payload(bye=True), _lease_ms(at))
 
-    def _payload(self, *, bye: bool = False) -> bytes:
-        beat = Heartbeat(
+    def payload(self, *, bye: bool = False) -> bytes:
+        """Encode what there is to say now."""
+        beat = FullHeartbeat(
             svc=self._service,
             i=self._count,
             ts=round(self._clock.wall(), 3),
-            boot=self._boot,
-            host=self._host,
+            boot=self.boot,
+            host=self.host,
             pid=os.getpid(),
             truth=self.truth,
             bye=bye,
+            version=self._version,
+            token=self.token,
         )
         return encode(beat)
 

@@ -37,7 +37,7 @@ class Aggregator:
         self._clock = daemon.clock
         self._chance = random.random
         self._queue = queue.key
-        self._book = FeedBook(daemon.bus(queue.bus), queue.key, section.stream.maxlen)
+        self._book = FeedBook(daemon.bus(queue.bus), queue.key, section.stream.maxlen, daemon.fence)
         self._turns = Turns(self._book, fetcher, parse)
         self._feeds = {feed.name: feed for feed in section.feeds}
         hosts = {name: urlsplit(feed.url).hostname or "" for name, feed in self._feeds.items()}

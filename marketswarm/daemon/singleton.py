@@ -1,0 +1,186 @@
+"""One process's part in a singleton: it stands by, owns, and is the owner no more, over all its lives."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from marketswarm import names
+from marketswarm.address import Address
+from marketswarm.bus import TIMEOUT_SEC, Bus, client_name
+from marketswarm.clock import Clock
+from marketswarm.daemon.hold import Hold
+from marketswarm.daemon.position import own_position
+from marketswarm.daemon.progress import Progress
+from marketswarm.daemon.pulse import Pulse
+from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.messages import UNREADABLE, decode_full
+from marketswarm.ownership import Fence, Mine, Ownership
+from marketswarm.sd import Manager
+from marketswarm.settings import Settings
+from marketswarm.truth import Tenancy, Truth
+
+POLL_SEC: Final = 1.0
+"""How often who stands by asks at least; when the lease runs out it asks at once."""
+AGAIN_SEC: Final = 0.1
+LEAVE_SEC: Final = 0.5
+_log = logging.getLogger(__name__)
+
+
+class LostError(Exception):
+    """The process is not the owner any more, as far as it knows; its work has to stop at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Where the lease is and how long it holds; who is the owner by other ones is none by these."""
+
+    tenancy: Tenancy
+    address: Address
+
+
+def terms_of(name: str, truth: Truth, settings: Settings) -> Terms | None:
+    """Say by which terms a service is a singleton; None where it is none."""
+    tenancy = truth.tenancy(own_position(name, truth, settings))
+    return Terms(tenancy, settings.address(tenancy.bus, truth.bus_urls())) if tenancy else None
+
+
+class Singleton:
+    """Whether this process owns the service. It has a connection of its own, so that no work holds a renewal up."""
+
+    def __init__(self, service: str, terms: Terms, pulse: Pulse, clock: Clock) -> None:
+        self.terms = terms
+        self.says = ""
+        """What came of the last question, for people."""
+        self.stands_by = False
+        """Whether the bus has said last that another owns the service, and has noted that this one stands by."""
+        self._service = service
+        self._lease_sec = terms.tenancy.lease_sec
+        self._pulse = pulse
+        self._clock = clock
+        self._hold = Hold(self._lease_sec)
+        patience_sec = min(TIMEOUT_SEC, self._lease_sec / 3)
+        self._bus = Bus(terms.tenancy.bus, terms.address, client_name=client_name(service), timeout_sec=patience_sec)
+        self._ownership = Ownership(self._bus, service, pulse.boot, pulse.host)
+        self._others_left_sec = 0.0
+        self._refusal = ""
+
+    @property
+    def owns(self) -> bool:
+        """Whether nobody else can own it now."""
+        return self._hold.owns(self._now())
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether this process was the last that is known to own it, and the bus does not say who does now."""
+        return self._hold.cut_off
+
+    @property
+    def fence(self) -> Fence:
+        """By what the owner writes."""
+        return Fence(names.token_key(self._service), self._hold.token)
+
+    async def stand_by(self, progress: Progress, manager: Manager, beats: asyncio.Event) -> None:
+        """Ask until this process owns the service; each turn is progress, and who is told to stand by is ready.
+
+        ``beats`` is set where the process is cut off: nobody else is known to be there, so the beats go on.
+        """
+        said = ""
+        self._bus.loud = True
+        while not await self._ask():
+            progress.mark()
+            if self.cut_off:
+                beats.set()
+            if self.says != said:
+                said = self.says
+                manager.status(said)
+                self._tell_of_standing_by(manager)
+            await asyncio.sleep(self._pause_sec())
+            progress.mark()
+        self._bus.loud = False  # from now on the work's own connections tell of a loss
+        self._pulse.token = self._hold.token
+        _log.info("%s: %s", self._service, self.says)
+
+    async def keep(self, made: Callable[[], bool]) -> None:
+        """Renew the lease as long as progress is ``made``; raises LostError when this process may own it no more."""
+        while (left_sec := self._hold.left_sec(self._now())) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_sec):
+                    await self._renew(made)
+        raise LostError(self.says if self.stands_by else f"its lease on {self._bus.name} has run out")
+
+    def fenced(self) -> None:
+        """Take in that the bus has refused a write."""
+        self._hold.refused()
+
+    async def may_beat(self, bus: Bus) -> bool:
+        """Whether this process speaks for the service: as the owner, or cut off, where no later owner beats."""
+        return self.owns or (self.cut_off and not await self._is_replaced(bus))
+
+    async def leave(self) -> None:
+        """Give the lease back, and stand by no more; a bus that does not take it is let be."""
+        with contextlib.suppress(BusUnreachableError, BusRefusedError, TimeoutError):
+            async with asyncio.timeout(LEAVE_SEC):
+                await self._ownership.leave(self._hold.token)
+        self._hold.refused()
+        await self._bus.close()
+
+    async def _renew(self, made: Callable[[], bool]) -> None:
+        await asyncio.sleep(self._hold.renew_in_sec(self._now()))
+        while True:
+            if made() and (await self._ask() or self.stands_by):
+                return
+            await asyncio.sleep(AGAIN_SEC)
+
+    async def _ask(self) -> bool:
+        """Take the lease or renew it; whether this process owns the service for a while from now on."""
+        asked = self._now()
+        ttl_ms = max(1, round(self._lease_sec * 1000))
+        try:
+            answer = await self._ownership.take(self._hold.token, ttl_ms, self._pulse.payload())
+        except (BusUnreachableError, BusRefusedError) as error:
+            self._hold.unanswered(asked)
+            self.stands_by, self.says = False, f"waiting: {error}"
+            self._tell_once(str(error) if isinstance(error, BusRefusedError) else "")
+            return False
+        self._tell_once("")
+        self.stands_by = not isinstance(answer, Mine)
+        if isinstance(answer, Mine):
+            self._hold.taken(answer.token, asked)
+            self.says = f"owns it by token {answer.token}"
+        else:
+            self._hold.refused()
+            self._others_left_sec = answer.left_ms / 1000
+            self.says = f"standing by: {answer.host or 'another process'} owns it"
+        return self.owns
+
+    async def _is_replaced(self, bus: Bus) -> bool:
+        """Look whether who beats was given a later token; assumed, where the bus of the beats does not say."""
+        try:
+            lease = (await bus.leases([self._service])).get(self._service)
+            return lease is not None and decode_full(lease.raw).token > self._hold.token
+        except (BusUnreachableError, BusRefusedError):
+            return True
+        except UNREADABLE:
+            return False
+
+    def _pause_sec(self) -> float:
+        pause_sec = min(POLL_SEC, self._lease_sec / 3)
+        if self.stands_by and self._others_left_sec > 0:
+            pause_sec = min(pause_sec, self._others_left_sec + 0.001)  # the bus rounds down
+        return pause_sec
+
+    def _tell_of_standing_by(self, manager: Manager) -> None:
+        if self.stands_by:
+            manager.ready()
+            _log.info("%s: %s", self._service, self.says)
+
+    def _tell_once(self, refusal: str) -> None:
+        if refusal and refusal != self._refusal:
+            _log.error("%s; nobody can own %s until it is taken", refusal, self._service)
+        self._refusal = refusal
+
+    def _now(self) -> float:
+        return self._clock.monotonic() + self._clock.suspended()

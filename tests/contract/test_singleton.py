@@ -1,0 +1,116 @@
+"""What a singleton promises: of several that are started one works, the others stand by, and a stop hands it over."""
+
+import json
+import socket
+from importlib.metadata import version
+from typing import Any
+
+from feeding import document, feed, reading
+from feedserver import FeedServer
+from owning import LEASE_SEC, OWNER, bus_ms, comes, one_writer_at_a_time, owner, pair, singleton, token
+from testkit import INTERVAL_SEC, Swarm, eventually, listening, truth
+
+
+def standbys(swarm: Swarm) -> list[dict[str, Any]]:
+    """Who stands by, as the bus has it."""
+    kept: Any = swarm.market.client.hgetall("rss_agg:standbys")
+    return [json.loads(raw) for raw in kept.values()]
+
+
+def test_the_second_stands_by_and_is_ready(swarm: Swarm) -> None:
+    """It says so to systemd and on the lease's bus; it does not beat, and the first does as ever."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one"))
+        first, second = pair(swarm)
+        with listening(swarm.system, "rss_agg:heartbeat") as heard:
+            eventually(lambda: len(heard()) > 5, "beats")
+            assert {json.loads(raw)["pid"] for raw in heard()} == {first.pid}
+        comes(swarm, "one")
+    assert f"STATUS=standing by: {socket.gethostname()} owns it" in second.notified()
+    (waiting,) = standbys(swarm)
+    assert (waiting["pid"], waiting["svc"], waiting["version"]) == (second.pid, "rss_agg", version("marketswarm"))
+    assert waiting["until"] > bus_ms(swarm)
+    beat = swarm.system.json("rss_agg:heartbeat")
+    assert beat
+    assert (beat["pid"], beat["token"], beat["version"]) == (first.pid, token(swarm), version("marketswarm"))
+    assert owner(swarm)["owner"] == beat["boot"]
+    assert swarm.system.client.exists(OWNER) == 0
+
+
+def test_a_stop_hands_over_at_once(swarm: Swarm) -> None:
+    """The goodbye comes first, then the lease is given back; the next owner works by a higher token."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one", lease_sec=3600))
+        first, second = pair(swarm)
+        comes(swarm, "one")
+        with listening(swarm.system, "rss_agg:heartbeat") as heard:
+            assert first.stop() == 0
+            second.logs("owns it by token")
+            server.put("/a.xml", document("two", "one"))
+            comes(swarm, "two")
+            eventually(lambda: json.loads(heard()[-1])["pid"] == second.pid, "the second beats")
+            beats = [json.loads(raw) for raw in heard()]
+    by_first = [beat for beat in beats if beat["pid"] == first.pid]
+    assert beats[: len(by_first)] == by_first
+    assert by_first[-1]["bye"]
+    assert len(one_writer_at_a_time(swarm, {"one", "two"})) == 2
+    assert standbys(swarm) == []
+
+
+def test_one_that_stands_by_is_stopped_without_a_word(swarm: Swarm) -> None:
+    """Exit 0, no goodbye in the owner's name, and nobody counts on it any more."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one"))
+        first, second = pair(swarm)
+        with listening(swarm.system, "rss_agg:heartbeat") as heard:
+            before = token(swarm)
+            assert second.stop() == 0
+            eventually(lambda: len(heard()) > 3, "beats")
+            assert {json.loads(raw)["pid"] for raw in heard()} == {first.pid}
+    assert not any(json.loads(raw).get("bye") for raw in heard())
+    assert (standbys(swarm), token(swarm)) == ([], before)
+
+
+def test_a_new_truth_changes_no_owner(swarm: Swarm) -> None:
+    """Its work begins anew, by the same token; the other goes on standing by."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one"))
+        first, second = pair(swarm)
+        comes(swarm, "one")
+        before = owner(swarm)
+        server.put("/b.xml", document("two"))
+        swarm.seed(reading(feed(server, "/b.xml"), singleton=True, lease_sec=LEASE_SEC))
+        comes(swarm, "two")
+        second.logs("its work begins anew")
+    assert owner(swarm) == before
+    assert one_writer_at_a_time(swarm, {"one", "two"}) == [before["token"]]
+    assert "its work begins anew" in first.log
+    assert second.log.count("owns it by token") == 0
+
+
+def test_a_truth_may_end_and_begin_it(swarm: Swarm) -> None:
+    """Where it is none any more the lease is given back, and items carry no token."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one", lease_sec=3600))
+        service = swarm.start("rss_agg").ready()
+        comes(swarm, "one")
+        server.put("/b.xml", document("two"))
+        swarm.seed(reading(feed(server, "/b.xml")))
+        eventually(lambda: swarm.market.client.xlen("rss:queue") == 2, "the second item")
+        last: Any = swarm.market.client.xrevrange("rss:queue", count=1)
+        assert set(last[0][1]) == {b"item"}
+        assert owner(swarm) == {}
+        eventually(lambda: "token" not in (swarm.system.json("rss_agg:heartbeat") or {}), "beats have no token")
+        swarm.seed(singleton(server, "one", lease_sec=3600))
+        eventually(lambda: token(swarm), "it is owned again")
+    assert not service.ended()
+
+
+def test_any_service_may_be_one(swarm: Swarm) -> None:
+    """Its lease is on the bus of its beats; half of its timeout, where truth has no lease_sec."""
+    swarm.seed(truth(mesh={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True}))
+    swarm.start("mesh").ready()
+    second = swarm.start("mesh").logs("standing by")
+    assert 0 < int(swarm.system.client.pttl("mesh:owner")) <= 1000
+    assert swarm.system.client.hlen("mesh:standbys") == 1
+    second.close()
