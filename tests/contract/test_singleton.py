@@ -1,14 +1,23 @@
 """What a singleton promises: of several that are started one works, the others stand by, and a stop hands it over."""
 
+import asyncio
+import hashlib
 import json
 import socket
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
 from feeding import document, feed, reading
 from feedserver import FeedServer
 from owning import LEASE_SEC, OWNER, bus_ms, comes, one_writer_at_a_time, owner, pair, singleton, token
-from testkit import INTERVAL_SEC, Swarm, eventually, listening, truth
+from testkit import INTERVAL_SEC, TIMEOUT_SEC, Swarm, eventually, listening, truth
+
+from marketswarm import settings
+from marketswarm.clock import SystemClock
+from marketswarm.daemon import Daemon, Work
+from marketswarm.sd import Manager
+from marketswarm.truth import Loaded, parse
 
 
 def standbys(swarm: Swarm) -> list[dict[str, Any]]:
@@ -114,3 +123,51 @@ def test_any_service_may_be_one(swarm: Swarm) -> None:
     assert 0 < int(swarm.system.client.pttl("mesh:owner")) <= 1000
     assert swarm.system.client.hlen("mesh:standbys") == 1
     second.close()
+
+
+def lives(swarm: Swarm, work: Work) -> None:
+    """Let a singleton live in this process until it owns the service no more, and another life begin."""
+    raw = json.dumps(truth(mesh={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True})).encode()
+    loaded = Loaded(parse(raw), hashlib.sha256(raw).hexdigest())
+
+    async def scene() -> None:
+        daemon = Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), SystemClock())
+        assert await daemon.live(work) == loaded
+        with suppress(TimeoutError):
+            async with asyncio.timeout(INTERVAL_SEC):
+                await daemon.moved(loaded).live(Daemon.idle)
+
+    asyncio.run(scene())
+
+
+def test_work_that_makes_no_progress_is_stopped_and_passed_on(swarm: Swarm) -> None:
+    """Its process lives and its loop turns; it beats no more, and renews no lease."""
+    left_ms: list[int] = []
+
+    async def hangs(daemon: Daemon) -> None:
+        daemon.started()
+        daemon.progress.mark()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left_ms.append(int(swarm.system.client.pttl("mesh:owner")))
+
+    lives(swarm, hangs)
+    assert left_ms[0] < TIMEOUT_SEC * 1000 / 2 / 3
+
+
+def test_work_that_is_fenced_off_ends(swarm: Swarm) -> None:
+    """A write of its own, by the fence that it is given; anything else that its work has begun ends with it."""
+
+    async def writes(daemon: Daemon) -> None:
+        daemon.started()
+        assert daemon.fence
+        bus = daemon.bus("system-redis")
+        await bus.ask([daemon.fence.around([("SET", "a", "1")])])
+        swarm.system.client.incr("mesh:token")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.Event().wait())
+            await bus.ask([daemon.fence.around([("SET", "a", "2")])])
+
+    lives(swarm, writes)
+    assert swarm.system.client.get("a") == b"1"

@@ -1,0 +1,166 @@
+"""A singleton while its owner is killed, stopped, and cut off: never two that write, and a hand-over each time."""
+
+import json
+import signal
+from collections.abc import Callable
+
+import pytest
+from feeding import document
+from feedserver import FeedServer
+from owning import LEASE_SEC, bus_ms, comes, one_writer_at_a_time, pair, singleton, token
+from testkit import HEALER_INTERVAL_SEC, TIMEOUT_SEC, RealServer, Service, Swarm, eventually, listening
+
+HAND_OVER_SEC = 1.0
+
+
+@pytest.fixture
+def market(swarm: Swarm) -> RealServer:
+    """The bus that the lease and the queue are on."""
+    assert isinstance(swarm.market, RealServer)
+    return swarm.market
+
+
+def handed_over(swarm: Swarm, before: int, lost_ms: int, lease_sec: float) -> int:
+    """Wait for the next owner; by the bus's clock it came in time, and its token is higher. Returns the token."""
+    after = eventually(lambda: now if (now := token(swarm)) > before else 0, "another owner")
+    assert after - lost_ms <= (lease_sec + HAND_OVER_SEC) * 1000
+    return after
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_loss_of_the_owner_hands_over(swarm: Swarm, number: signal.Signals) -> None:
+    """Within lease + 1 s, and no sooner than its lease has run out."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one", lease_sec=3))
+        first, second = pair(swarm)
+        comes(swarm, "one")
+        before = token(swarm)
+        first.signal(number)
+        lost_ms, left_ms = bus_ms(swarm), int(swarm.market.client.pttl("rss_agg:owner"))
+        after = handed_over(swarm, before, lost_ms, 3)
+        assert after >= lost_ms + left_ms - 2
+        server.put("/a.xml", document("two", "one"))
+        comes(swarm, "two")
+        second.logs(f"owns it by token {after}")
+    assert one_writer_at_a_time(swarm, {"one", "two"}) == [before, after]
+
+
+def test_an_owner_that_wakes_up_writes_nothing(swarm: Swarm) -> None:
+    """What it had begun when it was stopped is refused, its beats too are over, and it stands by."""
+    titles = ["one"]
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one"))
+        owns, stands_by = pair(swarm)
+        comes(swarm, "one")
+        tokens = [token(swarm)]
+        for turn in range(3):
+            titles += [f"{turn}-{entry}" for entry in range(40)]
+            server.put("/a.xml", document(*titles))
+            asked_again(server)
+            tokens.append(wakes_up_too_late(swarm, owns, stands_by, tokens[-1]))
+            comes(swarm, titles[-1])
+            owns, stands_by = stands_by, owns
+        assert [owns.ended(), stands_by.ended()] == [False, False]
+    assert set(one_writer_at_a_time(swarm, set(titles))) <= set(tokens)
+
+
+def asked_again(server: FeedServer) -> None:
+    """Wait for another request."""
+    count = len(server.asked("/a.xml"))
+    eventually(lambda: len(server.asked("/a.xml")) > count, "it is asked")
+
+
+def wakes_up_too_late(swarm: Swarm, owns: Service, stands_by: Service, before: int) -> int:
+    """Stop the owner until the other one beats, and let it go on; returns the new token."""
+    owns.signal(signal.SIGSTOP)
+    after = handed_over(swarm, before, bus_ms(swarm), LEASE_SEC)
+    eventually(lambda: beats_by(swarm) == stands_by.pid, "the next one beats")
+    count = owns.log.count("standing by")
+    with listening(swarm.system, "rss_agg:heartbeat") as heard:
+        owns.signal(signal.SIGCONT)
+        eventually(lambda: owns.log.count("standing by") > count, "it stands by")
+        assert {json.loads(raw)["pid"] for raw in heard()} <= {stands_by.pid}
+    return after
+
+
+def beats_by(swarm: Swarm) -> int:
+    """The process that beat last."""
+    return int((swarm.system.json("rss_agg:heartbeat") or {}).get("pid", 0))
+
+
+def test_a_write_that_is_refused_ends_the_work_at_once(swarm: Swarm) -> None:
+    """Though the lease would hold for an hour by the owner's own clock."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one", lease_sec=3600))
+        service = swarm.start("rss_agg").ready()
+        comes(swarm, "one")
+        swarm.market.client.incr("rss_agg:token")
+        service.logs("its work has stopped: market-redis").logs("standing by")
+        count = len(server.asked("/a.xml"))
+        signal.sigtimedwait([], 1.0)
+        assert len(server.asked("/a.xml")) == count
+        swarm.market.client.delete("rss_agg:owner")
+        server.put("/a.xml", document("two", "one"))
+        comes(swarm, "two")
+    one_writer_at_a_time(swarm, {"one", "two"})
+
+
+def watched(swarm: Swarm, server: FeedServer) -> Service:
+    """Start a singleton, two of it, and a healer that has heard it."""
+    swarm.seed(singleton(server, "one"))
+    swarm.start("sentinel").ready()
+    first, _ = pair(swarm)
+    comes(swarm, "one")
+    swarm.start("healer").ready()
+    swarm.until("rss_agg", "heartbeat_ok")
+    return first
+
+
+AWAY: dict[str, Callable[[RealServer], None]] = {"killed": RealServer.kill, "hung": RealServer.hang}
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_a_bus_of_the_lease_that_is_away_makes_nobody_miss_the_owner(
+    swarm: Swarm, market: RealServer, away: str
+) -> None:
+    """Nobody can take over: the owner stops its work when its lease is over, beats on, and goes on when it can."""
+    with FeedServer() as server:
+        first = watched(swarm, server)
+        AWAY[away](market)
+        first.logs("its work has stopped: its lease on market-redis has run out")
+        signal.sigtimedwait([], 2 * TIMEOUT_SEC)
+        count = len(server.asked("/a.xml"))
+        signal.sigtimedwait([], HEALER_INTERVAL_SEC)
+        assert len(server.asked("/a.xml")) == count
+        assert beats_by(swarm) == first.pid
+        assert swarm.system.client.pttl("rss_agg:heartbeat") > 0
+        if away == "killed":
+            market.start()
+        else:
+            market.resume()
+        server.put("/a.xml", document("two", "one"))
+        comes(swarm, "two")
+        assert swarm.health("rss_agg") == "heartbeat_ok"
+    assert swarm.system.alert_types("rss_agg") == []
+
+
+def test_healer_makes_no_alarm_of_a_hand_over(swarm: Swarm) -> None:
+    """It counts another process, and neither a miss nor two under one name."""
+    with FeedServer() as server:
+        first = watched(swarm, server)
+        before = token(swarm)
+        first.signal(signal.SIGSTOP)
+        eventually(lambda: token(swarm) > before, "another owner")
+        eventually(lambda: beats_by(swarm) not in (0, first.pid), "it beats")
+        first.signal(signal.SIGCONT)
+        first.logs("standing by")
+        record = eventually(lambda: restarts(swarm), "healer counts it")
+    assert (record["restarts"], record.get("duplicates", 0)) == (1, 0)
+    assert swarm.system.alert_types("rss_agg") == []
+
+
+def restarts(swarm: Swarm) -> dict[str, int]:
+    """What healer keeps of rss_agg, once it has counted a restart."""
+    raw = swarm.system.client.hget("healer:records", "rss_agg")
+    record: dict[str, int] = json.loads(raw) if isinstance(raw, bytes) else {}
+    return record if record.get("restarts") else {}
