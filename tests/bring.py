@@ -18,6 +18,7 @@ PACKAGES = {
     "systemd-analyze": "systemd",
     "systemd-nspawn": "systemd-container",
     "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
     "groff": "groff-base",
     "bash": "bash",
     "zsh": "zsh",

@@ -8,7 +8,8 @@
         ...fetch server.url("/a.xml")...
         assert [asked.headers.get("If-None-Match") for asked in server.asked("/a.xml")] == [None]
 
-It runs in a thread of its own, on a free port of 127.0.0.1. Its methods may be called from any thread at any time.
+It runs in a thread of its own, on a free port of 127.0.0.1, or of another address of this machine. Its methods may be
+called from any thread at any time.
 """
 
 import asyncio
@@ -226,7 +227,8 @@ class _Connection(asyncio.StreamReaderProtocol):
 class FeedServer:
     """See the module. ``requests`` are all that came, in order; ``sent`` counts bytes; a path nobody set is a 404."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.requests: list[Asked] = []
         self.sent = 0
         self.connections = 0
@@ -252,7 +254,7 @@ class FeedServer:
 
     def url(self, path: str, *, login: str = "") -> str:
         """The URL of a path; ``login`` is "user:password"."""
-        return f"{'https' if self._tls else 'http'}://{login}{'@' if login else ''}127.0.0.1:{self.port}{path}"
+        return f"{'https' if self._tls else 'http'}://{login}{'@' if login else ''}{self.address}:{self.port}{path}"
 
     def put(
         self,
@@ -299,7 +301,7 @@ class FeedServer:
     async def _serve(self) -> None:
         transports: set[asyncio.WriteTransport] = set()
         server = await self._loop.create_server(
-            lambda: _Connection(self._connected, transports), "127.0.0.1", 0, ssl=self._tls, backlog=512
+            lambda: _Connection(self._connected, transports), self.address, 0, ssl=self._tls, backlog=512
         )
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()

@@ -235,8 +235,9 @@ class Service:
         name: str,
         environ: Mapping[str, str],
         directory: Path,
-        program: Sequence[str | Path] = (BIN / "marketswarm", "run"),
+        program: Sequence[str | Path],
     ) -> None:
+        """``program`` is given the name."""
         self.name = name
         self.said: list[str] = []
         """What it told the service manager, in order."""
@@ -339,9 +340,10 @@ class Swarm:
             cwd=self.directory,
         )
 
-    def start(self, name: str, **environ: str) -> Service:
-        """Start a service."""
-        return self._keep(Service(name, self.environ | environ, self.directory))
+    def start(self, name: str, *, within: Sequence[str] = (), **environ: str) -> Service:
+        """Start a service; ``within`` is a command that runs another, which it becomes."""
+        program = (*within, BIN / "marketswarm", "run")
+        return self._keep(Service(name, self.environ | environ, self.directory, program))
 
     def start_by(self, program: Sequence[str | Path], name: str) -> Service:
         """Start a service by a program of the test's own, which is given the name."""

@@ -209,8 +209,9 @@ class Daemon:
         return self._singleton is None or await self._singleton.may_beat(self.bus(self.position.bus))
 
     async def _say_goodbye(self) -> None:
-        if self._pulse.heard and not self._held_back and await self._may_beat():
-            await self._pulse.goodbye(self.bus(self.position.bus), self.position, within_sec=GOODBYE_SEC)
+        bus = self.bus(self.position.bus)
+        if self._pulse.heard and not self._held_back and (not self._singleton or await self._singleton.speaks(bus)):
+            await self._pulse.goodbye(bus, self.position, within_sec=GOODBYE_SEC)
 
     def _join(self) -> None:
         if self._terms is None:

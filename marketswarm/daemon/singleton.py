@@ -64,6 +64,8 @@ class Singleton:
         patience_sec = min(TIMEOUT_SEC, self._lease_sec / 3)
         self._bus = Bus(terms.tenancy.bus, terms.address, client_name=client_name(service), timeout_sec=patience_sec)
         self._ownership = Ownership(self._bus, service, pulse.boot, pulse.host)
+        self._asked = 0.0
+        """When the last question that is over was asked."""
         self._others_left_sec = 0.0
         self._refusal = ""
 
@@ -115,9 +117,25 @@ class Singleton:
         """Take in that the bus has refused a write."""
         self._hold.refused()
 
-    async def may_beat(self, bus: Bus) -> bool:
-        """Whether this process speaks for the service: as the owner, or cut off, where no later owner beats."""
+    async def speaks(self, bus: Bus) -> bool:
+        """Whether this process may say how the service is: as the owner, or cut off, where no later owner beats."""
         return self.owns or (self.cut_off and not await self._is_replaced(bus))
+
+    async def may_beat(self, bus: Bus) -> bool:
+        """Whether it may say so from now on.
+
+        After a partition from both buses the one of the beats may answer sooner, and not know of a later owner yet: so
+        the lease's is asked once more.
+        """
+        if self.owns:
+            return True
+        if not await self.speaks(bus):
+            return False
+        since = self._now()
+        while True:
+            await asyncio.sleep(AGAIN_SEC)
+            if not self.cut_off or self._asked > since:
+                return self.owns or self.cut_off
 
     async def leave(self) -> None:
         """Give the lease back, and stand by no more; a bus that does not take it is let be."""
@@ -145,6 +163,8 @@ class Singleton:
             self.stands_by, self.says = False, f"waiting: {error}"
             self._tell_once(str(error) if isinstance(error, BusRefusedError) else "")
             return False
+        finally:
+            self._asked = asked
         self._tell_once("")
         self.stands_by = not isinstance(answer, Mine)
         if isinstance(answer, Mine):

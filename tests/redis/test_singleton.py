@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from feeding import document
 from feedserver import FeedServer
+from namespaces import Host, hosts
 from owning import LEASE_SEC, bus_ms, comes, one_writer_at_a_time, pair, singleton, token
 from testkit import HEALER_INTERVAL_SEC, TIMEOUT_SEC, RealServer, Service, Swarm, eventually, listening
 
@@ -164,3 +165,61 @@ def restarts(swarm: Swarm) -> dict[str, int]:
     raw = swarm.system.client.hget("healer:records", "rss_agg")
     record: dict[str, int] = json.loads(raw) if isinstance(raw, bytes) else {}
     return record if record.get("restarts") else {}
+
+
+def started_on(swarm: Swarm, host: Host, hub: str) -> Service:
+    """Start rss_agg on a host from which the buses are at the hub; a socket of systemd is out of its reach."""
+    buses = {f"{bus}_REDIS_URL": f"redis://{hub}:{port}" for bus, port in ports(swarm).items()}
+    return swarm.start("rss_agg", within=host.inside, **buses)
+
+
+def ports(swarm: Swarm) -> dict[str, int]:
+    """Where the buses listen."""
+    return {"SYSTEM": swarm.system.port, "MARKET": swarm.market.port}
+
+
+def listen_on(swarm: Swarm, hub: str) -> None:
+    """Have the buses listen there too."""
+    for server in (swarm.system, swarm.market):
+        server.client.config_set("protected-mode", "no")
+        server.client.config_set("bind", f"127.0.0.1 {hub}")
+
+
+def test_a_partition_of_the_owner_hands_over(swarm: Swarm) -> None:
+    """On two hosts: who is cut off stops by its own clock, and after the partition it neither writes nor beats.
+
+    Then the other one is cut off.
+    """
+    titles = ["one"]
+    with hosts("hosta", "hostb") as (hub, (first, second)), FeedServer(address=hub) as server:
+        listen_on(swarm, hub)
+        swarm.seed(singleton(server, "one"))
+        owns = started_on(swarm, first, hub).logs("owns it by token")
+        stands_by = started_on(swarm, second, hub).logs("standing by: hosta owns it")
+        comes(swarm, "one")
+        swarm.start("healer").ready()
+        tokens = [token(swarm)]
+        for cut, other in ((first, second), (second, first)):
+            cut.cut()
+            tokens.append(handed_over(swarm, tokens[-1], bus_ms(swarm), LEASE_SEC))
+            titles.insert(0, f"while {cut.name} is cut off")
+            server.put("/a.xml", document(*titles))
+            comes(swarm, titles[0])
+            owns.logs("its lease on market-redis has run out")
+            back_again(swarm, cut, owns, stands_by)
+            owns.logs(f"standing by: {other.name} owns it")
+            owns, stands_by = stands_by, owns
+    assert one_writer_at_a_time(swarm, set(titles)) == tokens
+    assert restarts(swarm).get("duplicates", 0) == 0
+
+
+def back_again(swarm: Swarm, cut: Host, owned: Service, owns: Service) -> None:
+    """End the partition; only the new owner is heard."""
+    eventually(lambda: beats_by(swarm) == owns.pid, "the new owner beats")
+    count = owned.log.count("standing by")
+    with listening(swarm.system, "rss_agg:heartbeat") as heard:
+        cut.mend()
+        eventually(lambda: owned.log.count("standing by") > count, "the former owner stands by")
+        seen = len(heard())
+        eventually(lambda: len(heard()) > seen + 3, "beats")
+        assert {json.loads(raw)["pid"] for raw in heard()} == {owns.pid}

@@ -174,6 +174,17 @@ def test_the_last_words_of_a_process_that_was_replaced_may_come_late(text: str) 
     assert events(detector) == [Event.RESTARTED]
 
 
+@every_way
+@pytest.mark.parametrize("text", ["a1 a2 a3 b1 b2", "a1 a2 b1 b2 a3 b3 b4", "a1 a2 b7 b8"])
+def test_a_singleton_that_is_handed_over_is_a_restart(feed: Feed, text: str) -> None:
+    """Of a process that lives on and stands by: also where a last beat of it was on its way for long."""
+    detector = take(written(text), feed)
+    assert tally(detector) == (0, 1, 0)
+    assert detector.numbers.calm(1000, lambda _: 60) == []
+    take(written("a30"), feed, detector)
+    assert tally(detector) == (0, 2, 0)
+
+
 def test_restarts_in_a_row_are_no_duplicates() -> None:
     """A process that crashes again and again is another one each time."""
     detector = take(written("a1 a2 b1 b2 c1 d1 e1 e2"))
