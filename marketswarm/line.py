@@ -7,6 +7,7 @@ cannot pay that.
 import asyncio
 import socket
 import ssl
+import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ Refusal = hiredis.ReplyError
 NotRedis = hiredis.ProtocolError
 # hiredis' stub says that a command has one word.
 _pack = cast("Callable[[Command], bytes]", hiredis.pack_command)
+_DROPPED_WHEN_CLOSED = struct.pack("ii", 1, 0)
+"""Else the kernel goes on to deliver what the process has given up; see socket(7)."""
 _P = TypeVar("_P", bound=asyncio.BaseProtocol)
 
 
@@ -166,8 +169,14 @@ class _Wire(asyncio.Protocol):
         self.end(exc if isinstance(exc, OSError) else ConnectionResetError("closed by the server"))
 
     def end(self, error: Exception) -> None:
-        """Close now, without waiting for a server that may hang; whoever waits for an answer gets the error."""
+        """Close now, without waiting for a server that may hang; whoever waits for an answer gets the error.
+
+        What has not reached the server by then never does.
+        """
         self.ended = True
+        if self._questions:
+            wire = self._transport.get_extra_info("socket")
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROPPED_WHEN_CLOSED)
         while self._questions:
             question = self._questions.popleft()
             if not question.done.done():

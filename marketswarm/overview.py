@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from marketswarm import names, pauses
+from marketswarm import names, ownership, pauses
 from marketswarm.bus import Bus, Lease, connect
 from marketswarm.daemon import own_position
-from marketswarm.errors import BusUnreachableError
+from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.inuse import truth_in_use
 from marketswarm.messages import (
     MISSES,
@@ -50,7 +50,8 @@ class Row:
 
     ``reason`` is why it is down. ``lost_beats``, ``restarts`` and ``duplicates`` (of processes that beat in turn) are
     what its watcher has counted. ``silenced_until`` (epoch seconds) and ``acked_by`` say what keeps people from being
-    told of it, and change nothing else.
+    told of it, and change nothing else. ``standbys`` are the hosts on which a process of a singleton waits to take
+    over.
     """
 
     service: str
@@ -66,6 +67,7 @@ class Row:
     duplicates: int = 0
     silenced_until: float | None = None
     acked_by: str | None = None
+    standbys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
             leases |= await bus.leases(p.service for p in positions.values() if p.bus == name)
         except BusUnreachableError:
             silent.add(name)
+    standbys = {service: await _standbys(truth, at, buses) for service, at in positions.items()}
     watchers = {names.HEALER, names.SENTINEL} & positions.keys()
     rows = tuple(
         _row(
@@ -125,6 +128,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
             health.get(service),
             decode_record(records.get(service, b"")),
             paused,
+            standbys=standbys[service],
             trusted=position.bus not in silent and _watcher_of(service) in leases,
         )
         for service, position in sorted(positions.items())
@@ -137,6 +141,17 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
     ]
     notes += [f"{row.service} goes and comes; no more is told of it until it is stable" for row in rows if row.flapping]
     return Overview(rows, tuple(notes))
+
+
+async def _standbys(truth: Truth, at: Position, buses: dict[str, Bus]) -> tuple[str, ...]:
+    """Name the hosts that stand by; none where the bus does not say."""
+    tenancy = truth.tenancy(at)
+    if tenancy is None:
+        return ()
+    try:
+        return await ownership.standbys(buses[tenancy.bus], at.service)
+    except (BusUnreachableError, BusRefusedError):
+        return ()
 
 
 def _watcher_of(service: str) -> str:
@@ -154,6 +169,7 @@ def _row(
     record: ServiceRecord | None,
     paused: Pauses,
     *,
+    standbys: tuple[str, ...],
     trusted: bool,
 ) -> Row:
     alert = decode_alert(health) if health else None
@@ -177,6 +193,7 @@ def _row(
         duplicates=kept.duplicates,
         silenced_until=paused.silenced_until(at.service, time.time()),
         acked_by=paused.acked_by(at.service, alert.ts) if isinstance(alert, MISSES) else None,
+        standbys=standbys,
     )
 
 
@@ -226,9 +243,14 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(row.state),
         age,
         _since(row.since),
-        printable(row.host or "-"),
+        _hosts(row),
         "; ".join(why + pauses.noted(row.silenced_until, row.acked_by, time.time())),
     )
+
+
+def _hosts(row: Row) -> str:
+    waiting = f" (standby: {printable(', '.join(row.standbys))})" if row.standbys else ""
+    return printable(row.host or "-") + waiting
 
 
 def _since(ts: int | None) -> str:

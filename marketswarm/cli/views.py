@@ -23,6 +23,8 @@ def status(*, as_json: bool) -> None:
     unseen     no beat since healer started, and no verdict yet
     unknown    its bus does not answer, or its watcher does not beat
 
+    Host: where it beats; of a singleton also where others stand by to take over.
+
     Why: stopped, crashed, restarting, unknown, or wedged (it is connected to its bus and does not beat); then whether
     it is silenced or acknowledged. With --json also what was counted: lost beats, restarts, duplicates (two processes
     under one name).

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,6 +91,12 @@ class FakeBus:
         """Give a hash."""
         self.answer()
         return self.hashes.get(key, {})
+
+    async def ask(self, commands: Sequence[tuple[str, ...]]) -> list[Any]:
+        """Give the values of a hash, and the time."""
+        self.answer()
+        assert [command[0] for command in commands] == ["HVALS", "TIME"]
+        return [list(self.hashes.get(commands[0][1], {}).values()), [b"%d" % NOW, b"0"]]
 
     async def close(self) -> None:
         """Note that it was given back."""
@@ -388,6 +394,7 @@ def test_json_has_all_that_the_table_has(swarm: Swarm) -> None:
         "duplicates": 0,
         "silenced_until": None,
         "acked_by": None,
+        "standbys": [],
     }
     assert found["services"][1]["beat_age_sec"] is None
 
@@ -532,3 +539,36 @@ def test_one_that_is_down_shows_how_long_it_is_silent(swarm: Swarm, miss: Heartb
     row = swarm.row("rss_agg")
     assert row.state is Verdict.DOWN
     assert row.beat_age_sec == pytest.approx(age_sec)
+
+
+def a_singleton(swarm: Swarm, **until: int) -> None:
+    """Make rss_agg one, with a process on each of these hosts that stands by until so many seconds from now."""
+    document = json.loads(json.dumps(TRUTH))
+    document["services"]["rss_agg"]["singleton"] = True
+    for bus in (swarm.system, swarm.market):
+        bus.stored = StoredTruth(json.dumps(document).encode(), "x")
+    swarm.market.hashes["rss_agg:standbys"] = {
+        host: json.dumps({"host": host, "until": (NOW + left) * 1000}).encode() for host, left in until.items()
+    }
+
+
+def test_of_a_singleton_it_is_said_who_stands_by(swarm: Swarm) -> None:
+    """Not who did: nobody may have cleared that away. That nobody does is no fault."""
+    a_singleton(swarm)
+    assert (swarm.row("rss_agg").standbys, swarm.look().exit_code) == ((), 0)
+    a_singleton(swarm, h3=5, h2=1, gone=-1, last=0)
+    found = swarm.look()
+    assert swarm.row("rss_agg").standbys == ("h2", "h3")
+    assert "h1 (standby: h2, h3)" in render(found, plain)
+    assert found.as_json()["services"][2]["standbys"] == ("h2", "h3")
+    assert found.exit_code == 0
+
+
+def test_a_bus_that_does_not_say_who_stands_by_is_no_trouble(swarm: Swarm) -> None:
+    """Nor is what another program wrote there."""
+    a_singleton(swarm, h2=5)
+    swarm.market.hashes["rss_agg:standbys"]["x"] = b"junk"
+    assert swarm.row("rss_agg").standbys == ("h2",)
+    swarm.market.up = False
+    swarm.market.held = {}
+    assert swarm.row("rss_agg").standbys == ()
