@@ -12,7 +12,7 @@ from marketswarm.bus import Bus, connect
 from marketswarm.daemon import members, own_position
 from marketswarm.errors import BusUnreachableError
 from marketswarm.inuse import loaded_in_use
-from marketswarm.messages import Member, Presence, decode_identity, decode_member
+from marketswarm.messages import Member, Presence, decode_full, decode_member
 from marketswarm.settings import Settings
 from marketswarm.term import Paint
 from marketswarm.text import printable
@@ -105,7 +105,7 @@ async def _answers(bus: Bus) -> bool:
 async def _beats(bus: Bus) -> bool:
     """Whether mesh has a lease there, and has not said goodbye."""
     lease = (await bus.leases([names.MESH])).get(names.MESH)
-    identity = decode_identity(lease.raw, names.MESH) if lease and lease.ttl_ms >= 0 else None
+    identity = decode_full(lease.raw, names.MESH) if lease and lease.ttl_ms >= 0 else None
     return identity is not None and not identity.bye
 
 

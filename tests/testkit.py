@@ -342,7 +342,7 @@ class Swarm:
 
     def start(self, name: str, *, within: Sequence[str] = (), **environ: str) -> Service:
         """Start a service; ``within`` is a command that runs another, which it becomes."""
-        program = (*within, BIN / "marketswarm", "run")
+        program: tuple[str | Path, ...] = (*within, BIN / "marketswarm", "run")
         return self._keep(Service(name, self.environ | environ, self.directory, program))
 
     def start_by(self, program: Sequence[str | Path], name: str) -> Service:

@@ -16,7 +16,7 @@ from marketswarm.daemon.position import own_position
 from marketswarm.daemon.progress import Progress
 from marketswarm.daemon.pulse import Pulse
 from marketswarm.errors import BusRefusedError, BusUnreachableError
-from marketswarm.messages import UNREADABLE, decode_full
+from marketswarm.messages import decode_full
 from marketswarm.ownership import Fence, Mine, Ownership
 from marketswarm.sd import Manager
 from marketswarm.settings import Settings
@@ -180,11 +180,10 @@ class Singleton:
         """Look whether who beats was given a later token; assumed, where the bus of the beats does not say."""
         try:
             lease = (await bus.leases([self._service])).get(self._service)
-            return lease is not None and decode_full(lease.raw).token > self._hold.token
         except (BusUnreachableError, BusRefusedError):
             return True
-        except UNREADABLE:
-            return False
+        beat = decode_full(lease.raw, self._service) if lease else None
+        return beat is not None and beat.token > self._hold.token
 
     def _pause_sec(self) -> float:
         pause_sec = min(POLL_SEC, self._lease_sec / 3)

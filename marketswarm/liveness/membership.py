@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from marketswarm.liveness.detector import State
-from marketswarm.messages import LEFT_TRUTH, Identity, Member, Presence
+from marketswarm.messages import LEFT_TRUTH, FullHeartbeat, Member, Presence
 from marketswarm.names import TOMBSTONE_SEC
 
 
@@ -76,7 +76,7 @@ class Members:
         if member.state is not to:
             self._put(replace(member, state=to, since=int(wall), reason=reason if to is Presence.FAILED else ""))
 
-    def identify(self, service: str, identity: Identity | None, wall: float, *, anew: bool) -> None:
+    def identify(self, service: str, identity: FullHeartbeat | None, wall: float, *, anew: bool) -> None:
         """Take in what a member's lease says of its process.
 
         A lease that is gone says nothing, but where its service has begun ``anew``: then it does so without one. What
@@ -85,7 +85,7 @@ class Members:
         member = self._of[service]
         there = member.state in (Presence.ALIVE, Presence.SUSPECTED)
         if identity is None or (identity.bye and there):
-            identity = Identity(service, 0, 0.0) if anew and there else None
+            identity = FullHeartbeat(service, 0, 0.0) if anew and there else None
         if identity is None:
             return
         another = identity.boot != member.boot and (member.boot or anew) and there

@@ -41,10 +41,8 @@ from marketswarm.messages.heartbeats import (
 from marketswarm.messages.members import (
     LEFT_TRUTH,
     Change,
-    Identity,
     Member,
     Presence,
-    decode_identity,
     decode_member,
 )
 from marketswarm.messages.probes import DROPPED, ProbeFailed, ProbeOk
@@ -69,7 +67,6 @@ __all__ = [
     "Heartbeat",
     "HeartbeatMiss",
     "HeartbeatOk",
-    "Identity",
     "Malformed",
     "MassMiss",
     "MassOk",
@@ -86,7 +83,6 @@ __all__ = [
     "decode_alert",
     "decode_full",
     "decode_heartbeat",
-    "decode_identity",
     "decode_member",
     "decode_plain",
     "decode_record",

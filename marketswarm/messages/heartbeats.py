@@ -52,8 +52,7 @@ decode_plain: Final = msgspec.json.Decoder(Heartbeat).decode
 """Reads a heartbeat of at most MAX_BEAT_NESTING bytes; raises one of UNREADABLE, and leaves the service to check."""
 
 
-decode_full: Final = msgspec.json.Decoder(FullHeartbeat).decode
-"""The same, with all that it says."""
+_decode_full: Final = msgspec.json.Decoder(FullHeartbeat).decode
 
 
 def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
@@ -71,3 +70,14 @@ def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
     except UNREADABLE:
         return Malformed.NOT_A_BEAT
     return beat if beat.svc == service else Malformed.WRONG_SERVICE
+
+
+def decode_full(raw: bytes, service: str) -> FullHeartbeat | None:
+    """Read all that a lease of ``service`` says of the process that holds it; None where it holds no beat of it."""
+    if len(raw) > names.MAX_BEAT_BYTES:
+        return None
+    try:
+        beat = _decode_full(raw)
+    except UNREADABLE:
+        return None
+    return beat if beat.svc == service else None

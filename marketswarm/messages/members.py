@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-from marketswarm import names
 from marketswarm.messages.heartbeats import Count
 from marketswarm.messages.wire import UNREADABLE
 
@@ -74,22 +73,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str = ""
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """Which process beats, as the last beat in its lease says."""
-
-    svc: str
-    i: Count
-    ts: float
-    boot: str = ""
-    host: str = ""
-    pid: int = 0
-    version: str = ""
-    truth: str = ""
-    bye: bool = False
-
-
 _member = msgspec.json.Decoder(Member).decode
-_identity = msgspec.json.Decoder(Identity).decode
 
 
 def decode_member(raw: bytes) -> Member | None:
@@ -98,14 +82,3 @@ def decode_member(raw: bytes) -> Member | None:
         return _member(raw)
     except UNREADABLE:
         return None
-
-
-def decode_identity(raw: bytes, service: str) -> Identity | None:
-    """Read who holds a lease of this service; None where what it holds is no beat of it."""
-    if len(raw) > names.MAX_BEAT_BYTES:
-        return None
-    try:
-        identity = _identity(raw)
-    except UNREADABLE:
-        return None
-    return identity if identity.svc == service else None

@@ -8,11 +8,11 @@ from marketswarm import names
 from marketswarm.messages import (
     LEFT_TRUTH,
     Change,
+    FullHeartbeat,
     Heartbeat,
-    Identity,
     Member,
     Presence,
-    decode_identity,
+    decode_full,
     decode_member,
     encode,
 )
@@ -86,11 +86,11 @@ def test_what_is_no_member_is_none(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "found"),
     [
-        (b'{"svc":"a","i":1,"ts":2.5}', Identity("a", 1, 2.5)),
-        (b'{"svc":"a","i":1,"ts":2,"version":"9","token":3,"x":[]}', Identity("a", 1, 2.0, version="9")),
+        (b'{"svc":"a","i":1,"ts":2.5}', FullHeartbeat("a", 1, 2.5)),
+        (b'{"svc":"a","i":1,"ts":2,"version":"9","token":3,"x":[]}', FullHeartbeat("a", 1, 2.0, version="9", token=3)),
         (
             encode(Heartbeat("a", 1, 2.0, "b", "h", 3, "t", bye=True)),
-            Identity("a", 1, 2.0, "b", "h", 3, "", "t", bye=True),
+            FullHeartbeat("a", 1, 2.0, "b", "h", 3, "t", bye=True),
         ),
         (b'{"svc":"b","i":1,"ts":2.5}', None),
         (b'{"svc":"a","ts":2.5}', None),
@@ -100,13 +100,13 @@ def test_what_is_no_member_is_none(raw: bytes) -> None:
         (b"", None),
     ],
 )
-def test_a_lease_says_who_holds_it(raw: bytes, found: Identity | None) -> None:
+def test_a_lease_says_who_holds_it(raw: bytes, found: FullHeartbeat | None) -> None:
     """Of the fields that it does not know it takes no note; a beat of another service is none."""
-    assert decode_identity(raw, "a") == found
+    assert decode_full(raw, "a") == found
 
 
 @pytest.mark.parametrize(("length", "taken"), [(names.MAX_BEAT_BYTES, True), (names.MAX_BEAT_BYTES + 1, False)])
 def test_a_lease_is_capped(length: int, *, taken: bool) -> None:
     """Before a parser sees it."""
     raw = b'{"svc":"a","i":1,"ts":2}'.ljust(length)
-    assert (decode_identity(raw, "a") is not None) is taken
+    assert (decode_full(raw, "a") is not None) is taken

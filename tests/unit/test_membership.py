@@ -7,13 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from marketswarm.liveness import Members, State, presence
-from marketswarm.messages import LEFT_TRUTH, Identity, Member, Presence
+from marketswarm.messages import LEFT_TRUTH, FullHeartbeat, Member, Presence
 from marketswarm.names import TOMBSTONE_SEC
 
 UNSEEN, ALIVE, SUSPECTED, FAILED, LEFT = Presence
 NOW, WALL = 5_000.0, 1_762_433_458.0
 PLACES = {"a": ("system-redis", "a:heartbeat"), "b": ("market-redis", "b")}
-FIRST = Identity("a", 7, WALL, boot="b1", host="h1", pid=11, version="1", truth="t1")
+FIRST = FullHeartbeat("a", 7, WALL, boot="b1", host="h1", pid=11, version="1", truth="t1")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_went_and_came_between_two_rounds_is_not_told() -> None:
     assert store(found) == [("a", None, "alive")]
 
 
-def alive(identity: Identity | None = FIRST) -> Members:
+def alive(identity: FullHeartbeat | None = FIRST) -> Members:
     """A swarm in which a is alive, and known by its lease."""
     found = members()
     found.turn("a", ALIVE, WALL)
@@ -141,7 +141,7 @@ def test_the_last_beat_is_known_when_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("lease", [None, replace(FIRST, bye=True)])
-def test_who_comes_back_without_a_lease_is_not_taken_for_the_former_process(lease: Identity | None) -> None:
+def test_who_comes_back_without_a_lease_is_not_taken_for_the_former_process(lease: FullHeartbeat | None) -> None:
     """A program that only publishes says not who it is; one whose lease is merely away stays who it was."""
     found = alive()
     found.identify("a", lease, WALL + 1, anew=False)

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from marketswarm.liveness import Detector, Event, Members, State, Tally, Terms, Transition
-from marketswarm.messages import Heartbeat, Identity, Presence
+from marketswarm.messages import FullHeartbeat, Heartbeat, Presence
 from marketswarm.services.mesh.roll import Roll
 from marketswarm.services.watching import Finding, Judge
 
@@ -205,9 +205,9 @@ def test_who_may_be_another_process_is_looked_up_at_once_and_until_its_bus_tells
     world.roll.happened("b", Event.RESTARTED, Tally())
     world.roll.identify({"b": None}, {"a", "b"})
     assert world.roll.anew == {"a"}
-    world.roll.identify({"a": Identity("a", 1, EPOCH, boot="b0")}, set())
+    world.roll.identify({"a": FullHeartbeat("a", 1, EPOCH, boot="b0")}, set())
     assert world.roll.anew == {"a"}
-    world.roll.identify({"a": Identity("a", 1, EPOCH, boot="b1")}, {"a"})
+    world.roll.identify({"a": FullHeartbeat("a", 1, EPOCH, boot="b1")}, {"a"})
     assert world.roll.anew == set()
     assert [member.boot for member in world.members.all()] == ["b1", ""]
 

@@ -286,8 +286,8 @@ def test_a_heartbeat_of_this_package_says_more_than_healer_reads() -> None:
     raw = encode(whole)
     assert list(json.loads(raw)) == ["svc", "i", "ts", "boot", "host", "pid", "version", "token"]
     assert decode_heartbeat(raw, "rss_agg") == Heartbeat("rss_agg", 7, 1.5, boot="b0", host="h", pid=42)
-    assert decode_full(raw) == whole
-    assert decode_full(GOOD) == FullHeartbeat("rss_agg", 1, 1762433458)
+    assert decode_full(raw, whole.svc) == whole
+    assert decode_full(GOOD, "rss_agg") == FullHeartbeat("rss_agg", 1, 1762433458)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError, BusUnreachableError
-from marketswarm.messages import Identity, decode_identity
+from marketswarm.messages import FullHeartbeat, decode_full
 
 AT_A_TIME = 1000
 """Of so many on each bus a round asks; of more, they take turns."""
@@ -20,17 +20,17 @@ class Identities:
         self._members = members
         self._turns: dict[Bus, Iterator[str]] = {bus: itertools.cycle(services) for bus, services in members.items()}
 
-    async def read(self, at_once: Collection[str]) -> dict[str, Identity | None]:
+    async def read(self, at_once: Collection[str]) -> dict[str, FullHeartbeat | None]:
         """Read those whose turn it is, and those who cannot wait for it.
 
         None for whom there is no lease, or none that may be read; who beats on a bus that does not answer is left out.
         """
-        found: dict[str, Identity | None] = {}
+        found: dict[str, FullHeartbeat | None] = {}
         for part in await asyncio.gather(*(self._read(bus, at_once) for bus in self._members)):
             found |= part
         return found
 
-    async def _read(self, bus: Bus, at_once: Collection[str]) -> dict[str, Identity | None]:
+    async def _read(self, bus: Bus, at_once: Collection[str]) -> dict[str, FullHeartbeat | None]:
         members = self._members[bus]
         wanted = set(itertools.islice(self._turns[bus], min(AT_A_TIME, len(members))))
         wanted |= {service for service in at_once if service in members}
@@ -40,4 +40,4 @@ class Identities:
             return {}
         except BusRefusedError:
             leases = {}
-        return {svc: decode_identity(leases[svc].raw, svc) if svc in leases else None for svc in wanted}
+        return {svc: decode_full(leases[svc].raw, svc) if svc in leases else None for svc in wanted}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from marketswarm.clock import Clock
 from marketswarm.liveness import Detector, Event, Members, State, Tally, Terms, presence
-from marketswarm.messages import Identity, Presence
+from marketswarm.messages import FullHeartbeat, Presence
 from marketswarm.services.watching import Finding, Judge
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Roll:
             for row in set(rows).intersection(heard.quiet(now)):
                 self._judge(heard.services[row], now, quiet=True)
 
-    def identify(self, found: Mapping[str, Identity | None], anew: Collection[str]) -> None:
+    def identify(self, found: Mapping[str, FullHeartbeat | None], anew: Collection[str]) -> None:
         """Take in what the leases say of these services, None of those that have none.
 
         ``anew`` were so when the leases were asked for; who has become so since is read once more.
