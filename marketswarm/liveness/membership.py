@@ -93,6 +93,12 @@ class Members:
         if any(getattr(member, name) != value for name, value in found.items()):
             self._put(replace(member, since=int(wall) if another else member.since, **found))
 
+    def stand_by(self, standbys: Mapping[str, tuple[str, ...]]) -> None:
+        """Take in who waits to take a member's place: the host of each, by the member."""
+        for service, hosts in standbys.items():
+            if self._of[service].standbys != hosts:
+                self._put(replace(self._of[service], standbys=hosts))
+
     def forget(self, now: float) -> list[str]:
         """Drop the tombstones that are old enough; returns whose they were, as long as the bus may have them."""
         for service in [service for service, until in self._buried_until.items() if until <= now]:

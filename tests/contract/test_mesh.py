@@ -4,23 +4,14 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from testkit import INTERVAL_SEC, TIMEOUT_SEC, Swarm, beating, eventually, free_port, listening, truth
 
-import marketswarm
-
 NEW_SVC = {"heartbeat": {"interval_sec": INTERVAL_SEC, "timeout_sec": TIMEOUT_SEC}}
 MESH = {"heartbeat": {"interval_sec": INTERVAL_SEC, "timeout_sec": TIMEOUT_SEC}}
 Heard = Callable[[], list[bytes]]
-
-
-@pytest.fixture(autouse=True)
-def same_package(swarm: Swarm) -> None:
-    """Commands are of the package that this test has imported: of the installed one, or of the tree."""
-    swarm.environ["PYTHONPATH"] = str(Path(marketswarm.__file__).parents[1])
 
 
 @pytest.fixture
@@ -321,3 +312,21 @@ def test_what_cannot_be_told_is_exit_3(swarm: Swarm) -> None:
     for bus in (swarm.system, swarm.market):
         bus.client.flushall()
     assert "run marketswarm-seed" in mesh(swarm, code=3)
+
+
+def test_who_stands_by_to_own_a_singleton_stands_beside_its_owner(swarm: Swarm) -> None:
+    """By the host, for as long as it does; it is no change to be told of."""
+    swarm.seed(only("rss_agg", rss_agg={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True}))
+    swarm.start("rss_agg").ready().logs("owns it by token")
+    swarm.start("mesh").ready()
+    until(swarm, "rss_agg", "alive")
+    with listening(swarm.system, "mesh:gossip") as heard:
+        second = swarm.start("rss_agg").ready().logs("standing by")
+        eventually(lambda: member(swarm, "rss_agg").get("standbys") == [socket.gethostname()], "it stands by")
+        shown = swarm.command("marketswarm", "mesh")
+        line = next(line for line in shown.stdout.splitlines() if line.startswith("rss_agg "))
+        assert line.split()[-2:] == [socket.gethostname(), "-"]
+        second.stop()
+        eventually(lambda: "standbys" not in member(swarm, "rss_agg"), "it stands by no more")
+        assert heard() == []
+    assert member(swarm, "rss_agg")["state"] == "alive"

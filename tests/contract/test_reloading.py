@@ -156,3 +156,14 @@ def test_the_loss_of_the_terminal_ends_a_service_that_no_service_manager_has_sta
     service = swarm.start("mesh", NOTIFY_SOCKET="").logs("no truth:doc on system-redis")
     service.signal(signal.SIGHUP)
     assert service.exit_code() == -signal.SIGHUP
+
+
+def test_who_stands_by_takes_a_reload_too(swarm: Swarm) -> None:
+    """It has no work of which a reload could wait, and stands by as before."""
+    swarm.seed(truth(rss_agg={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True}))
+    swarm.start("rss_agg").ready().logs("owns it by token")
+    service = start(swarm, "rss_agg").logs("standing by").ready()
+    reload(service)
+    service.logs("already on the truth")
+    assert reloads(service) == ["READY=1", "RELOADING=1", "READY=1"]
+    assert "owns it by token" not in service.log

@@ -283,3 +283,16 @@ def test_another_place_is_stored_and_not_told() -> None:
     found.enrol({**PLACES, "a": ("market-redis", "x")}, NOW, WALL)
     assert store(found) == [("a", None, "alive")]
     assert (entry(found, "a").bus, entry(found, "a").channel) == ("market-redis", "x")
+
+
+def test_who_stands_by_is_stored_and_is_no_news() -> None:
+    """A standby that comes or goes changes nothing about the member."""
+    found = members()
+    store(found)
+    found.stand_by({"a": ("h2", "h3")})
+    assert store(found) == [("a", None, "unseen")]
+    assert entry(found, "a").standbys == ("h2", "h3")
+    found.stand_by({"a": ("h2", "h3")})
+    assert store(found) == []
+    found.stand_by({"a": ()})
+    assert store(found) == [("a", None, "unseen")]

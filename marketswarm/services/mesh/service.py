@@ -19,6 +19,7 @@ from marketswarm.messages import Presence
 from marketswarm.services.mesh.identities import Identities
 from marketswarm.services.mesh.registry import Registry, recall, steady
 from marketswarm.services.mesh.roll import Roll
+from marketswarm.services.mesh.waiting import Waiting
 from marketswarm.services.watching import Judge, Recalled, legacies, seat, settle_memory
 
 _log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ async def work(daemon: Daemon) -> None:
         for judge in judges.values():
             await judge.tried.wait()
         _log.info("listening to %d heartbeat(s) on %d bus(es)", len(targets), len(judges))
-        group.create_task(_rounds(daemon, roll, _identities(daemon, known), registry))
+        group.create_task(_rounds(daemon, roll, known, registry))
         daemon.started()
         await _turn(daemon, known)
 
@@ -80,12 +81,21 @@ def _identities(daemon: Daemon, known: Members) -> Identities:
     return Identities(beating)
 
 
-async def _rounds(daemon: Daemon, roll: Roll, identities: Identities, registry: Registry) -> None:
+def _waiting(daemon: Daemon) -> Waiting:
+    found = {at.service: daemon.truth.tenancy(at) for at in members(daemon.truth, daemon.settings)}
+    return Waiting({service: daemon.bus(tenancy.bus) for service, tenancy in found.items() if tenancy})
+
+
+async def _rounds(daemon: Daemon, roll: Roll, known: Members, registry: Registry) -> None:
     """Bring the registry up to date, again and again."""
+    identities, waiting = _identities(daemon, known), _waiting(daemon)
     while True:
         anew = frozenset(roll.anew)
-        found, answers, _ = await asyncio.gather(identities.read(anew), registry.look(), roll.look())
+        found, standbys, answers, _ = await asyncio.gather(
+            identities.read(anew), waiting.read(), registry.look(), roll.look()
+        )
         roll.identify(found, anew)
+        known.stand_by(standbys)
         if answers:
             await registry.write(but=roll.anew)
         await daemon.pause()
