@@ -13,13 +13,13 @@ def probes(*, as_json: bool) -> None:
     """Show a line for each target that massive probes: how it is, since when, and which step fails for which reason.
 
     \b
-    ok       all steps went well: dns, tcp, tls, http, api, as far as it has them
-    odd      it works, and something wants a look: a certificate that ends soon,
-             a key whose plan has less, a clock that is off
+    ok       all its steps went well, of dns, tcp, tls, http and api
+    odd      it works, and something wants a look: a certificate that
+             ends soon, a plan that has less, a clock that is off
     skipped  there is no key for it
     waiting  not probed yet
-    bad      the last probe failed; it is announced when more of them do
-    FAILED   announced as probe_failed; probe_ok is announced when it is back
+    bad      the last probe failed; announced when more of them do
+    FAILED   announced as probe_failed; its end will be as probe_ok
 
     Targets stand under services.massive.probes in the truth, by NAME and URL: dns://host, tcp://host:port,
     tls://host:port, https://host/path. NET_HOST and NET_URL add one each; massive-api is the market API.
