@@ -247,6 +247,20 @@ def test_mesh_listens_to_all_but_itself(swarm: Swarm) -> None:
     assert heard == {b"rss_agg:heartbeat": 1, b"healer:heartbeat": 1, b"mesh:heartbeat": 0}
 
 
+def test_doctor_does_not_take_mesh_for_healer(swarm: Swarm) -> None:
+    """That mesh hears everybody is no reason to believe that healer does."""
+    swarm.seed(truth())
+    swarm.start("mesh").ready()
+
+    def listens() -> str:
+        report = json.loads(swarm.command("marketswarm", "doctor", "--json").stdout)
+        return str(next(check["verdict"] for check in report["checks"] if check["name"] == "healer listens"))
+
+    assert listens() == "FAIL"
+    swarm.start("healer").ready()
+    assert listens() == "ok"
+
+
 def test_members_are_shown(swarm: Swarm) -> None:
     """A line each in truth's order, then those that have left it; the exit code says how it is."""
     swarm.seed(only("rss_agg", "massive", "vexy_ai"))

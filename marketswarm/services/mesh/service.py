@@ -43,6 +43,7 @@ async def work(daemon: Daemon) -> None:
     system = daemon.bus(names.SYSTEM_BUS)
     known = past.members = past.members or await _recalled(daemon, system)
     _enrol(daemon, known)
+    past.anew &= {member.svc for member in known.all()}
     roll = Roll(known, daemon.clock, past.anew)
     dark = {member.svc: "" for member in known.all() if member.state in (Presence.FAILED, Presence.LEFT)}
     judges = past.judges = seat(daemon, targets, roll, Recalled(missed=dark), legacies(past.judges))
