@@ -30,7 +30,7 @@ def services(swarm: Swarm) -> dict[str, Service]:
     swarm.environ["PYTHONPATH"] = str(Path(marketswarm.__file__).parents[1])
     swarm.seed(DOCUMENT)
     running = {name: swarm.start(name).ready() for name in MEMBERS}
-    eventually(lambda: all("boot" in one for one in registry(swarm).values()), "all are known")
+    eventually(lambda: all("boot" in registry(swarm).get(name, {}) for name in MEMBERS), "all are known")
     return running
 
 
