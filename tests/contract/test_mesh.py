@@ -11,6 +11,9 @@ from testkit import INTERVAL_SEC, TIMEOUT_SEC, Swarm, beating, eventually, free_
 
 NEW_SVC = {"heartbeat": {"interval_sec": INTERVAL_SEC, "timeout_sec": TIMEOUT_SEC}}
 MESH = {"heartbeat": {"interval_sec": INTERVAL_SEC, "timeout_sec": TIMEOUT_SEC}}
+CALM = {"heartbeat": {"interval_sec": 1, "timeout_sec": 4}}
+"""Who beats so is suspected after two seconds: a busy machine makes nobody a suspect."""
+CALM_TIMEOUT_SEC = 4
 Heard = Callable[[], list[bytes]]
 
 
@@ -23,11 +26,7 @@ def gossip(swarm: Swarm) -> Iterator[Heard]:
 
 def only(*services: str, **sections: Any) -> dict[str, Any]:
     """Make a document of mesh and these services alone."""
-    document = truth(**sections)
-    document["services"] = {name: document["services"][name] for name in (*services, "mesh")}
-    for name in (*services, "mesh"):
-        document["services"][name].setdefault("heartbeat", {}).setdefault("timeout_sec", TIMEOUT_SEC)
-    return document
+    return {"services": dict.fromkeys(services, CALM) | sections | {"mesh": MESH}}
 
 
 def member(swarm: Swarm, service: str) -> dict[str, Any]:
@@ -93,7 +92,7 @@ def test_a_member_is_known_by_its_beats(swarm: Swarm) -> None:
 
 def test_a_goodbye_is_told_at_once_and_a_return_as_another_process(swarm: Swarm, gossip: Heard) -> None:
     """Left, while the lease is still there; then alive, with a boot of its own."""
-    swarm.seed(only("rss_agg", rss_agg={"heartbeat": {"interval_sec": INTERVAL_SEC, "timeout_sec": 600}}))
+    swarm.seed(only("rss_agg", rss_agg={"heartbeat": {"interval_sec": 10, "timeout_sec": 600}}))
     swarm.start("mesh").ready()
     worker = swarm.start("rss_agg").ready()
     before = known(swarm, "rss_agg")
@@ -157,7 +156,7 @@ def test_an_idle_swarm_costs_no_write(swarm: Swarm, gossip: Heard) -> None:
     for name in ("rss_agg", "mesh"):
         known(swarm, name)
     told, before = len(gossip()), swarm.system.client.hgetall("mesh:services")
-    time.sleep(4 * INTERVAL_SEC)
+    time.sleep(2)  # two beats of rss_agg, and eight of mesh
     assert len(gossip()) == told
     assert swarm.system.client.hgetall("mesh:services") == before
 
@@ -173,13 +172,13 @@ def test_a_restart_of_mesh_tells_of_itself_alone(swarm: Swarm, gossip: Heard) ->
     workers["vexy_ai"].stop()
     until(swarm, "massive", "failed")
     until(swarm, "vexy_ai", "left")
-    time.sleep(TIMEOUT_SEC)  # so that no lease of theirs is there to be found
+    time.sleep(CALM_TIMEOUT_SEC)  # so that no lease of theirs is there to be found
     first.kill()
     before = {name: member(swarm, name) for name in workers}
     told = len(gossip())
     second = swarm.start("mesh").ready()
     eventually(lambda: member(swarm, "mesh").get("pid") == second.pid, "mesh knows itself")
-    time.sleep(2 * TIMEOUT_SEC)
+    time.sleep(1.5 * CALM_TIMEOUT_SEC)
     assert {name: member(swarm, name) for name in workers} == before
     assert {json.loads(raw)["svc"] for raw in gossip()[told:]} == {"mesh"}
     workers["rss_agg"].kill()
@@ -200,7 +199,7 @@ def test_a_reseed_adds_members_and_buries_others(swarm: Swarm, gossip: Heard) ->
     until(swarm, "vexy_ai", "alive")
     sha = swarm.system.client.get("truth:sha256")
     eventually(lambda: member(swarm, "rss_agg")["truth"].encode() == sha, "rss_agg is known to follow")
-    time.sleep(2 * TIMEOUT_SEC)
+    time.sleep(1.5 * CALM_TIMEOUT_SEC)
     assert member(swarm, "rss_agg")["since"] == since["rss_agg"]
     assert member(swarm, "massive") == gone
     assert turns(gossip(), "massive")[-1] == ("alive", "left")
@@ -330,7 +329,7 @@ def test_what_cannot_be_told_is_exit_3(swarm: Swarm) -> None:
 
 def test_who_stands_by_to_own_a_singleton_stands_beside_its_owner(swarm: Swarm) -> None:
     """By the host, for as long as it does; it is no change to be told of."""
-    swarm.seed(only("rss_agg", rss_agg={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True}))
+    swarm.seed(only("rss_agg", rss_agg=CALM | {"singleton": True}))
     swarm.start("rss_agg").ready().logs("owns it by token")
     swarm.start("mesh").ready()
     until(swarm, "rss_agg", "alive")
