@@ -91,7 +91,7 @@ def concern(name: str, truth: Truth, settings: Settings) -> Concern:
         position=own_position(name, truth, settings),
         section=truth.services.get(name),
         buses={bus: settings.address(bus, urls) for bus in urls},
-        watched=watched_by(name, truth, settings),
+        watched=tuple(sorted(watched_by(name, truth, settings), key=lambda at: at.service)),  # no matter in which order
         alerts_to=truth.alerts_to(settings.alert_channel) if watcher else None,
         telling=truth.telling() if watcher else None,
     )

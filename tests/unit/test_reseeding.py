@@ -19,8 +19,8 @@ BOTH = (names.SYSTEM_BUS, names.MARKET_BUS)
 
 
 def services(**sections: Any) -> dict[str, Any]:
-    """Make a document in which healer watches mesh; a section given replaces one, None leaves it out."""
-    usual = {"healer": {"access_points": {"subscribe_to": ["mesh:heartbeat"]}}, "sentinel": {}, "mesh": {}}
+    """Make a document in which healer watches massive; a section given replaces one, None leaves it out."""
+    usual = {"healer": {"access_points": {"subscribe_to": ["massive:heartbeat"]}}, "sentinel": {}, "massive": {}}
     return {"services": {name: section for name, section in (usual | sections).items() if section is not None}}
 
 
@@ -52,18 +52,18 @@ def told(new: object, *stored: StoredTruth | None) -> list[str]:
     ("change", "expected"),
     [
         (
-            services(mesh={"heartbeat": {"interval_sec": 5}}),
+            services(massive={"heartbeat": {"interval_sec": 5}}),
             {
-                "mesh": (ANEW, ['+ services.mesh.heartbeat: {"interval_sec": 5}']),
-                "healer": (ANEW, ["~ watches.mesh.interval_sec: 10 -> 5"]),
+                "massive": (ANEW, ['+ services.massive.heartbeat: {"interval_sec": 5}']),
+                "healer": (ANEW, ["~ watches.massive.interval_sec: 10 -> 5"]),
             },
         ),
-        (services(mesh={"colours": ["x"]}), {"mesh": (ANEW, ['+ services.mesh.colours: ["x"]'])}),
-        (services(mesh={"dependencies": []}), {"mesh": (GOES_ON, ["+ services.mesh.dependencies: []"])}),
+        (services(massive={"colours": ["x"]}), {"massive": (ANEW, ['+ services.massive.colours: ["x"]'])}),
+        (services(massive={"dependencies": []}), {"massive": (GOES_ON, ["+ services.massive.dependencies: []"])}),
         (
-            services(mesh={"runbook": "look"}),
+            services(massive={"runbook": "look"}),
             {
-                "mesh": (ANEW, ['+ services.mesh.runbook: "look"']),
+                "massive": (ANEW, ['+ services.massive.runbook: "look"']),
                 "healer": (ANEW, ["~ how people are told"]),
                 "sentinel": (ANEW, ["~ how people are told"]),
             },
@@ -73,10 +73,13 @@ def told(new: object, *stored: StoredTruth | None) -> list[str]:
             {
                 "healer": (
                     ANEW,
-                    ['+ services.healer.threshold: {"heartbeat_cadence": 60}', "~ watches.mesh.timeout_sec: 30 -> 60"],
+                    [
+                        '+ services.healer.threshold: {"heartbeat_cadence": 60}',
+                        "~ watches.massive.timeout_sec: 30 -> 60",
+                    ],
                 ),
                 "sentinel": (ANEW, ["~ position.timeout_sec: 30 -> 60"]),
-                "mesh": (ANEW, ["~ position.timeout_sec: 30 -> 60"]),
+                "massive": (ANEW, ["~ position.timeout_sec: 30 -> 60"]),
             },
         ),
         (
@@ -110,10 +113,10 @@ def test_each_service_that_is_concerned_is_told_what_it_means_for_it(change: obj
 @pytest.mark.parametrize(
     ("subscribe_to", "then", "effect"),
     [
-        (["mesh:heartbeat"], [], "leaves; healer no longer watches it, its process goes on until it is stopped"),
+        (["massive:heartbeat"], [], "leaves; healer no longer watches it, its process goes on until it is stopped"),
         (
-            ["mesh:heartbeat"],
-            ["mesh:heartbeat"],
+            ["massive:heartbeat"],
+            ["massive:heartbeat"],
             "leaves; healer still watches it, as its subscribe_to says, its process goes on until it is stopped",
         ),
         ([], [], "leaves; its process goes on until it is stopped"),
@@ -124,10 +127,10 @@ def test_a_service_that_leaves_is_watched_as_long_as_healer_is_told_to(
 ) -> None:
     """Its process goes on in any case."""
     before = services(healer={"access_points": {"subscribe_to": subscribe_to}})
-    after = services(healer={"access_points": {"subscribe_to": then}}, mesh=None)
+    after = services(healer={"access_points": {"subscribe_to": then}}, massive=None)
     (comparison,) = look(after, sealed(before)).comparisons
-    mesh = comparison.services["mesh"]
-    assert (mesh.change, mesh.effect, mesh.places) == ("removed", effect, ("- services.mesh: {}",))
+    massive = comparison.services["massive"]
+    assert (massive.change, massive.effect, massive.places) == ("removed", effect, ("- services.massive: {}",))
 
 
 def test_what_stands_outside_of_services_comes_after_them() -> None:
@@ -166,8 +169,8 @@ def test_the_older_name_of_services_is_the_same_section() -> None:
         "  ~ components: is called services",
         f"each service {GOES_ON}",
     ]
-    one, other = ({"components": services(mesh={"x": x})["services"]} for x in (1, 2))
-    assert told(other, sealed(one))[1:3] == [f"mesh {ANEW}", "  ~ services.mesh.x: 1 -> 2"]
+    one, other = ({"components": services(massive={"x": x})["services"]} for x in (1, 2))
+    assert told(other, sealed(one))[1:3] == [f"massive {ANEW}", "  ~ services.massive.x: 1 -> 2"]
 
 
 def test_nothing_is_said_where_every_bus_holds_the_document() -> None:
@@ -202,27 +205,27 @@ def test_a_bus_whose_document_cannot_be_compared_is_named_as_a_whole(stored: Sto
 
 def test_where_the_buses_differ_each_is_compared_and_named() -> None:
     """With its hash; for programs each line begins with the bus."""
-    one, other = services(mesh={"x": 1}), services(mesh={"x": 2})
-    new = services(mesh={"x": 3})
+    one, other = services(massive={"x": 1}), services(massive={"x": 2})
+    new = services(massive={"x": 3})
     becomes = short(digest(raw(new)))
     assert told(new, sealed(one), sealed(other)) == [
         f"system-redis: {short(digest(raw(one)))} -> {becomes}",
-        f"mesh {ANEW}",
-        "  ~ services.mesh.x: 1 -> 3",
+        f"massive {ANEW}",
+        "  ~ services.massive.x: 1 -> 3",
         f"each other service {GOES_ON}",
         f"market-redis: {short(digest(raw(other)))} -> {becomes}",
-        f"mesh {ANEW}",
-        "  ~ services.mesh.x: 2 -> 3",
+        f"massive {ANEW}",
+        "  ~ services.massive.x: 2 -> 3",
         f"each other service {GOES_ON}",
     ]
     found = as_json(look(new, sealed(one), sealed(other)))["services"]
-    places = ["system-redis: ~ services.mesh.x: 1 -> 3", "market-redis: ~ services.mesh.x: 2 -> 3"]
-    assert found == {"mesh": {"change": "changed", "effect": ANEW, "places": places}}
+    places = ["system-redis: ~ services.massive.x: 1 -> 3", "market-redis: ~ services.massive.x: 2 -> 3"]
+    assert found == {"massive": {"change": "changed", "effect": ANEW, "places": places}}
 
 
 def test_a_bus_that_has_it_already_is_named_beside_the_one_that_has_not() -> None:
     """So a seed that was cut off between the two is seen."""
-    new = services(mesh={"x": 1})
+    new = services(massive={"x": 1})
     lines = told(new, sealed(new), sealed(BEFORE))
     assert lines[0] == f"market-redis: {short(digest(raw(BEFORE)))} -> {short(digest(raw(new)))}"
     assert lines[-1] == f"system-redis: is already {short(digest(raw(new)))}"
@@ -242,3 +245,14 @@ def test_signs_and_names_have_colours_where_there_may_be_some() -> None:
     painted = render(outlook, ansi)
     assert ansi("new_svc", "bold") in painted
     assert f"  {ansi('+', 'green')} services.new_svc: {{}}" in painted
+
+
+def test_mesh_is_concerned_by_where_anybody_stands() -> None:
+    """It knows all of them; what a service does there is its own."""
+    before = BEFORE | {"services": BEFORE["services"] | {"mesh": {}}}
+    moved = before | {"services": before["services"] | {"massive": {"heartbeat": {"interval_sec": 5}}}}
+    (comparison,) = look(moved, sealed(before)).comparisons
+    assert comparison.services["mesh"].places == ("~ watches.massive.interval_sec: 10 -> 5",)
+    busy = before | {"services": before["services"] | {"massive": {"dns": ["127.0.0.1"]}}}
+    (comparison,) = look(busy, sealed(before)).comparisons
+    assert list(comparison.services) == ["massive"]
