@@ -12,7 +12,8 @@ from marketswarm.line import Command
 from marketswarm.messages import UNREADABLE, encode
 
 # A token is given to one owner only, and each is higher than those before: also after the bus was emptied, by its
-# clock. The owner's lease is renewed by PEXPIRE, which a bus takes whose memory is full.
+# clock. One whose answer was lost is found again in the lease. That is renewed by PEXPIRE, which a bus takes also when
+# its memory is full.
 _TAKE: Final = """
 local owner, token, standbys = KEYS[1], KEYS[2], KEYS[3]
 local me, host, mine, ttl, beat = unpack(ARGV)
@@ -23,6 +24,8 @@ for i = 1, #kept, 2 do
   if now >= tonumber(string.match(kept[i + 1], '"until":(%d+)}$') or 0) then redis.call('HDEL', standbys, kept[i]) end
 end
 local held, newest = redis.call('GET', owner), redis.call('GET', token)
+local by, given = string.match(held or '', '"owner":"(%w+)","token":(%d+)')
+if by == me and given == newest then mine = newest end
 if held and newest ~= mine then
   beat = string.sub(beat, 1, -2) .. ',"until":' .. string.format('%.0f', now + ttl) .. '}'
   redis.call('HSET', standbys, me, beat)

@@ -142,7 +142,7 @@ class Daemon:
         return loaded
 
     async def _live(self, work: "Work") -> Loaded:
-        line = ""
+        lost = ""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._serve(work))
@@ -152,14 +152,16 @@ class Daemon:
                     group.create_task(self._follow(self.follower))
         except* _MovedError:
             line = f"follows the truth {short(self._loaded.sha256)} now; its work begins anew"
+            _log.info("%s: %s", self.name, line)
+            self.status(line)
         except* LostError as errors:
-            line = f"its work has stopped: {_first(errors)}"
+            lost = str(_first(errors))
         except* FencedError as errors:
-            line = f"its work has stopped: {_first(errors)}"
+            lost = str(_first(errors))
             if self._singleton:
                 self._singleton.fenced()
-        _log.info("%s: %s", self.name, line)
-        self.status(line)
+        if lost:
+            _log.warning("%s: its work has stopped: %s", self.name, lost)
         return self._loaded
 
     async def _serve(self, work: "Work") -> None:

@@ -66,6 +66,7 @@ class Singleton:
         self._ownership = Ownership(self._bus, service, pulse.boot, pulse.host)
         self._asked = 0.0
         """When the last question that is over was asked."""
+        self._owned_by = ""
         self._others_left_sec = 0.0
         self._refusal = ""
 
@@ -111,7 +112,7 @@ class Singleton:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_sec):
                     await self._renew(made)
-        raise LostError(self.says if self.stands_by else f"its lease on {self._bus.name} has run out")
+        raise LostError(self._owned_by if self.stands_by else f"its lease on {self._bus.name} has run out")
 
     def fenced(self) -> None:
         """Take in that the bus has refused a write."""
@@ -173,7 +174,8 @@ class Singleton:
         else:
             self._hold.refused()
             self._others_left_sec = answer.left_ms / 1000
-            self.says = f"standing by: {answer.host or 'another process'} owns it"
+            self._owned_by = f"{answer.host or 'another process'} owns it"
+            self.says = f"standing by: {self._owned_by}"
         return self.owns
 
     async def _is_replaced(self, bus: Bus) -> bool:

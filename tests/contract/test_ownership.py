@@ -92,6 +92,21 @@ def test_a_renewal_keeps_the_token_and_lengthens_the_lease(swarm: Swarm) -> None
     play(swarm, scene)
 
 
+def test_a_token_whose_answer_was_lost_is_given_again(swarm: Swarm) -> None:
+    """Who asked and heard nothing owns it all the same, and need not wait for its own lease to run out."""
+
+    async def scene(bus: Bus) -> None:
+        first, second = sides(bus)
+        token = await mine(first)
+        assert await mine(first) == token
+        assert await mine(first, token - 1) == token
+        swarm.market.client.incr("one:token")
+        assert isinstance(await first.take(0, LONG_MS, BEAT), Others)
+        assert isinstance(await second.take(token, LONG_MS, BEAT), Others)
+
+    play(swarm, scene)
+
+
 def test_the_next_owner_has_a_higher_token_and_the_former_is_refused(swarm: Swarm) -> None:
     """However late it asks, and also where the bus's clock stands behind the newest token."""
 

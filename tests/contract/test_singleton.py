@@ -125,13 +125,13 @@ def test_any_service_may_be_one(swarm: Swarm) -> None:
     second.close()
 
 
-def lives(swarm: Swarm, work: Work) -> None:
+def lives(swarm: Swarm, work: Work, clock: SystemClock | None = None) -> None:
     """Let a singleton live in this process until it owns the service no more, and another life begin."""
     raw = json.dumps(truth(mesh={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True})).encode()
     loaded = Loaded(parse(raw), hashlib.sha256(raw).hexdigest())
 
     async def scene() -> None:
-        daemon = Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), SystemClock())
+        daemon = Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), clock or SystemClock())
         assert await daemon.live(work) == loaded
         with suppress(TimeoutError):
             async with asyncio.timeout(INTERVAL_SEC):
@@ -171,3 +171,24 @@ def test_work_that_is_fenced_off_ends(swarm: Swarm) -> None:
 
     lives(swarm, writes)
     assert swarm.system.client.get("a") == b"1"
+
+
+class Sleeper(SystemClock):
+    """A clock of a machine that can be put to sleep."""
+
+    slept_sec = 0.0
+
+    def suspended(self) -> float:
+        """How long it has slept."""
+        return self.slept_sec
+
+
+def test_an_owner_whose_machine_has_slept_for_longer_than_the_lease_stops(swarm: Swarm) -> None:
+    """The monotonic clock does not count that, and all looks well to the process."""
+    clock = Sleeper()
+
+    async def sleeps(daemon: Daemon) -> None:
+        clock.slept_sec += TIMEOUT_SEC
+        await daemon.idle()
+
+    lives(swarm, sleeps, clock)

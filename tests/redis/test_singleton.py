@@ -145,6 +145,25 @@ def test_a_bus_of_the_lease_that_is_away_makes_nobody_miss_the_owner(
     assert swarm.system.alert_types("rss_agg") == []
 
 
+def test_a_bus_whose_memory_is_full_keeps_the_owner(swarm: Swarm) -> None:
+    """It takes renewals, though no items: what was fetched waits, as it does without a lease."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one"))
+        service = swarm.start("rss_agg").ready()
+        comes(swarm, "one")
+        before = token(swarm)
+        swarm.market.client.config_set("maxmemory", 1)
+        server.put("/a.xml", document("two", "one"))
+        service.logs("it is tried again until it is taken")
+        count = len(server.asked("/a.xml"))
+        signal.sigtimedwait([], 3 * LEASE_SEC)
+        assert (token(swarm), len(server.asked("/a.xml"))) == (before, count)
+        swarm.market.client.config_set("maxmemory", 0)
+        comes(swarm, "two")
+    assert one_writer_at_a_time(swarm, {"one", "two"}) == [before]
+    assert "its work has stopped" not in service.log
+
+
 def test_healer_makes_no_alarm_of_a_hand_over(swarm: Swarm) -> None:
     """It counts another process, and neither a miss nor two under one name."""
     with FeedServer() as server:
