@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,9 @@ def _ip(*words: str) -> None:
 
 
 class Host:
-    """A namespace whose one cable leads to the hub, the address of this machine that servers listen on."""
+    """A namespace whose one cable leads to the hubs, the addresses of this machine that servers listen on."""
 
-    def __init__(self, name: str, hub: str, network: str, number: int) -> None:
+    def __init__(self, name: str, hubs: Sequence[str], network: str, number: int) -> None:
         """Lay the cable; ``network`` holds the first three numbers of all addresses."""
         self.name = name
         self._space = f"ms{os.getpid()}-{number}"
@@ -29,7 +29,8 @@ class Host:
         _ip("-n", self._space, "address", "add", f"{there}/30", "dev", "cable")
         for device in ("lo", "cable"):
             _ip("-n", self._space, "link", "set", device, "up")
-        _ip("-n", self._space, "route", "add", f"{hub}/32", "via", here)
+        for hub in hubs:
+            _ip("-n", self._space, "route", "add", f"{hub}/32", "via", here)
         # Else the kernel keeps a packet or two until it has found the hub again, and delivers a beat that was given up.
         mac = Path(f"/sys/class/net/{self._cable}/address").read_text(encoding="ascii").strip()
         _ip("-n", self._space, "neighbour", "replace", here, "lladdr", mac, "dev", "cable", "nud", "permanent")
@@ -48,14 +49,19 @@ class Host:
         """Put it back."""
         _ip("link", "set", self._cable, "up")
 
+    def lose(self, hub: str) -> None:
+        """Have no way to this hub any more; nobody is told."""
+        _ip("-n", self._space, "route", "change", "blackhole", f"{hub}/32")
+
     def close(self) -> None:
-        """Take it away; the cable goes with it."""
+        """Take it away, though a process of it may live on for a while."""
+        _ip("link", "del", self._cable)
         _ip("netns", "del", self._space)
 
 
 @contextmanager
-def hosts(*names: str) -> Iterator[tuple[str, list[Host]]]:
-    """Give the hub's address and a host for each name; leaves the test out where this user may make none.
+def hosts(*names: str) -> Iterator[tuple[tuple[str, str], list[Host]]]:
+    """Give the addresses of two hubs and a host for each name; leaves the test out where this user may make none.
 
     The addresses are of a network that is for tests of devices, and routed nowhere (RFC 2544).
     """
@@ -63,14 +69,16 @@ def hosts(*names: str) -> Iterator[tuple[str, list[Host]]]:
     if os.geteuid() != 0:
         leave_out("LEFT OUT: only root makes network namespaces; run tox as root")
     network = f"198.18.{os.getpid() % 256}"
-    hub = f"{network}.1"
+    hubs = (f"{network}.1", f"{network}.2")
     made: list[Host] = []
-    _ip("address", "add", f"{hub}/32", "dev", "lo")
     try:
+        for hub in hubs:
+            _ip("address", "replace", f"{hub}/32", "dev", "lo")
         for number, name in enumerate(names, 1):
-            made.append(Host(name, hub, network, number))
-        yield hub, made
+            made.append(Host(name, hubs, network, number))
+        yield hubs, made
     finally:
         for host in made:
             host.close()
-        _ip("address", "del", f"{hub}/32", "dev", "lo")
+        for hub in hubs:
+            _ip("address", "del", f"{hub}/32", "dev", "lo")

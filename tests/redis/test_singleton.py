@@ -3,13 +3,14 @@
 import json
 import signal
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from feeding import document
 from feedserver import FeedServer
 from namespaces import Host, hosts
 from owning import LEASE_SEC, bus_ms, comes, one_writer_at_a_time, pair, singleton, token
-from testkit import HEALER_INTERVAL_SEC, TIMEOUT_SEC, RealServer, Service, Swarm, eventually, listening
+from testkit import HEALER_INTERVAL_SEC, TIMEOUT_SEC, RealServer, Server, Service, Swarm, eventually, listening
 
 HAND_OVER_SEC = 1.0
 
@@ -186,22 +187,28 @@ def restarts(swarm: Swarm) -> dict[str, int]:
     return record if record.get("restarts") else {}
 
 
-def started_on(swarm: Swarm, host: Host, hub: str) -> Service:
-    """Start rss_agg on a host from which the buses are at the hub; a socket of systemd is out of its reach."""
-    buses = {f"{bus}_REDIS_URL": f"redis://{hub}:{port}" for bus, port in ports(swarm).items()}
-    return swarm.start("rss_agg", within=host.inside, **buses)
+def started_on(swarm: Swarm, host: Host, hubs: tuple[str, str]) -> Service:
+    """Start rss_agg on a host, from which each bus is at a hub; a socket of systemd is out of its reach."""
+    system, market = (f"redis://{hub}:{bus.port}" for hub, bus in zip(hubs, buses(swarm), strict=True))
+    return swarm.start("rss_agg", within=host.inside, SYSTEM_REDIS_URL=system, MARKET_REDIS_URL=market)
 
 
-def ports(swarm: Swarm) -> dict[str, int]:
-    """Where the buses listen."""
-    return {"SYSTEM": swarm.system.port, "MARKET": swarm.market.port}
+def buses(swarm: Swarm) -> tuple[Server, Server]:
+    """The two buses."""
+    return swarm.system, swarm.market
 
 
-def listen_on(swarm: Swarm, hub: str) -> None:
-    """Have the buses listen there too."""
-    for server in (swarm.system, swarm.market):
-        server.client.config_set("protected-mode", "no")
-        server.client.config_set("bind", f"127.0.0.1 {hub}")
+def two_hosts(swarm: Swarm, server: FeedServer, hubs: tuple[str, str], first: Host, second: Host) -> list[Service]:
+    """Have the buses listen at the hubs, rss_agg own its lease on the first host, and stand by on the second."""
+    for bus, hub in zip(buses(swarm), hubs, strict=True):
+        bus.client.config_set("protected-mode", "no")
+        bus.client.config_set("bind", f"127.0.0.1 {hub}")
+    swarm.seed(singleton(server, "one"))
+    owns = started_on(swarm, first, hubs).logs("owns it by token")
+    stands_by = started_on(swarm, second, hubs).logs(f"standing by: {first.name} owns it")
+    comes(swarm, "one")
+    swarm.start("healer").ready()
+    return [owns, stands_by]
 
 
 def test_a_partition_of_the_owner_hands_over(swarm: Swarm) -> None:
@@ -210,13 +217,8 @@ def test_a_partition_of_the_owner_hands_over(swarm: Swarm) -> None:
     Then the other one is cut off.
     """
     titles = ["one"]
-    with hosts("hosta", "hostb") as (hub, (first, second)), FeedServer(address=hub) as server:
-        listen_on(swarm, hub)
-        swarm.seed(singleton(server, "one"))
-        owns = started_on(swarm, first, hub).logs("owns it by token")
-        stands_by = started_on(swarm, second, hub).logs("standing by: hosta owns it")
-        comes(swarm, "one")
-        swarm.start("healer").ready()
+    with hosts("hosta", "hostb") as (hubs, (first, second)), FeedServer(address=hubs[0]) as server:
+        owns, stands_by = two_hosts(swarm, server, hubs, first, second)
         tokens = [token(swarm)]
         for cut, other in ((first, second), (second, first)):
             cut.cut()
@@ -242,3 +244,23 @@ def back_again(swarm: Swarm, cut: Host, owned: Service, owns: Service) -> None:
         seen = len(heard())
         eventually(lambda: len(heard()) > seen + 3, "beats")
         assert {json.loads(raw)["pid"] for raw in heard()} == {owns.pid}
+
+
+def test_an_owner_that_is_cut_off_from_the_lease_alone_is_relieved(swarm: Swarm) -> None:
+    """It reaches the bus of its beats all the time, and falls silent when it finds that a later owner beats there."""
+    with hosts("hosta", "hostb") as (hubs, (first, second)), FeedServer(address=hubs[0]) as server:
+        owns, stands_by = two_hosts(swarm, server, hubs, first, second)
+        before = token(swarm)
+        with listening(swarm.system, "rss_agg:heartbeat") as heard:
+            first.lose(hubs[1])
+            after = handed_over(swarm, before, bus_ms(swarm), LEASE_SEC)
+            stands_by.logs(f"owns it by token {after}")
+            owns.logs("its lease on market-redis has run out")
+            eventually(lambda: [json.loads(raw)["pid"] for raw in heard()[-9:]] == [stands_by.pid] * 9, "one beats")
+            by = [json.loads(raw)["pid"] for raw in heard()]
+        assert sum(one != other for one, other in pairwise(by)) <= 3
+        server.put("/a.xml", document("two", "one"))
+        comes(swarm, "two")
+    assert one_writer_at_a_time(swarm, {"one", "two"}) == [before, after]
+    assert restarts(swarm).get("duplicates", 0) == 0
+    assert swarm.system.alert_types("rss_agg") == []
