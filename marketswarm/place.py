@@ -70,6 +70,8 @@ def place_of(url: str) -> Place:
 def _wrong_with(scheme: str, host: str, port: str | None, path: str | None) -> str | None:
     if not host or (":" in host and not _is_address(host)) or len(host) > _MAX_NAME or ".." in host:
         return "must have a host that is a name, or an address with [ ] around one of IPv6"
+    if scheme == "dns" and _is_address(host):
+        return "must have a name behind dns://, to look up; services.massive.dns says whom to ask"
     if scheme == "dns" and port:
         return "must be dns://host without a port; services.massive.dns says whom to ask"
     if scheme == "tcp" and not port:

@@ -42,4 +42,4 @@ class ProbeBook:
 
     async def forget_but(self, targets: Iterable[str]) -> None:
         """Drop the latest results of targets that there are no more; the history keeps theirs."""
-        await self._bus.drop_fields(self._key, (await self._bus.fields(self._key)).keys() - set(targets))
+        await self._bus.drop_fields(self._key, (await self.latest()).keys() - set(targets))

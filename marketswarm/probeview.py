@@ -26,7 +26,7 @@ NONE: Final = (
     "does massive run?"
 )
 OVERDUE_SEC: Final = 60.0
-"""So long after its time a probe counts as left out: whoever hangs delays others by their timeout."""
+"""So long after its time a probe counts as left out: a restart may spread the next over an interval."""
 SOON_DAYS: Final = 14.0
 """A certificate that ends sooner is pointed out."""
 _WHY: Final = 300
@@ -130,7 +130,7 @@ def _row(name: str, url: str, result: Result | None, paused: Pauses, now: float)
         name,
         url,
         result,
-        overdue=max(result.ts + result.interval_sec, result.again_at) < now - OVERDUE_SEC,
+        overdue=max(result.ts + 2 * result.interval_sec, result.again_at) < now - OVERDUE_SEC,
         silenced_until=paused.silenced_until(subject, now),
         acked_by=paused.acked_by(subject, result.since) if result.failed else None,
     )

@@ -46,4 +46,5 @@ def probes(*, as_json: bool) -> None:
         lambda found, paint: probeview.render(found, paint, time.time()),
         probeview.as_json,
         as_json=as_json,
+        otherwise={"probes": []},
     )

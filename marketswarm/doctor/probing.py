@@ -28,7 +28,8 @@ def judge_probes(found: ProbesView | MarketSwarmError, remedies: Remedies) -> It
     for note in found.notes:
         yield warn(name, note, remedies.see_probes())
     if found.rows and not (failed or odd or found.notes):
-        yield ok(name, f"{count}, none failed")
+        waiting = sum(row.word is Word.WAITING for row in found.rows)
+        yield ok(name, f"{count}, none failed" + (f"; {waiting} not probed yet" if waiting else ""))
 
 
 def _some(known: list[str]) -> str:

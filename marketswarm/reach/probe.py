@@ -101,7 +101,7 @@ async def _addresses(place: Place, way: Way, walk: Walk) -> list[lookup.Address]
     from marketswarm.reach import resolving
 
     with walk.step(Step.DNS, late=resolving.silence(way.resolvers)):
-        return await resolving.addresses(place.host, way.resolvers)
+        return await resolving.addresses(place.host, way.resolvers, way.timeout_sec)
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ _OTHER_FAMILY_SEC: Final = 0.05
 """So long addresses of one family wait for those of the other. RFC 8305, section 3, lets only IPv4 wait for IPv6, and
 adds what comes later to an attempt that is under way; without that, a host whose IPv6 is broken needs both."""
 _FIRST_WAIT_SEC: Final = 1.0
-"""So long a server is waited for before the next is asked; with each round it is twice as long."""
+"""So long a server is waited for, at most, before the next is asked; with each round it is twice as long."""
 _MAX_BYTES: Final = 65_535
 _SAYS_IT_ALL: Final = frozenset({dns.rcode.NOERROR, dns.rcode.NXDOMAIN})
 
@@ -44,16 +44,17 @@ def silence(resolvers: Sequence[str]) -> str:
     return f"the name servers do not answer ({', '.join(resolvers)})"
 
 
-async def addresses(host: str, resolvers: Sequence[str]) -> list[Address]:
+async def addresses(host: str, resolvers: Sequence[str], timeout_sec: float) -> list[Address]:
     """Look up a host: its IPv6 addresses and then the IPv4 ones, at least one.
 
-    Goes on for as long as nobody answers. Raises FailedError.
+    Goes on for as long as nobody answers; within ``timeout_sec`` each is asked once. Raises FailedError.
     """
     try:
         name = dns.name.from_text(host)
     except dns.exception.DNSException:  # a label is empty or too long
         raise FailedError(NO_SUCH_HOST) from None
-    asked = {kind: asyncio.ensure_future(_ask_in_turn(name, kind, resolvers)) for kind in _FAMILIES}
+    first_wait_sec = min(_FIRST_WAIT_SEC, timeout_sec / (len(resolvers) + 1))
+    asked = {kind: asyncio.ensure_future(_ask_in_turn(name, kind, resolvers, first_wait_sec)) for kind in _FAMILIES}
     try:
         return await _both(asked[AAAA], asked[A])
     finally:
@@ -77,13 +78,12 @@ async def _both(ipv6: asyncio.Task[_Answer], ipv4: asyncio.Task[_Answer]) -> lis
         await asyncio.wait(waiting)
 
 
-async def _ask_in_turn(name: dns.name.Name, kind: RdataType, resolvers: Sequence[str]) -> _Answer:
+async def _ask_in_turn(name: dns.name.Name, kind: RdataType, resolvers: Sequence[str], wait_sec: float) -> _Answer:
     """Ask one server after the other, and all of them again, until one knows.
 
     Where those that say anything say that they do not want to, or nobody listens at any, that is the answer.
     """
     servers = [_server(text) for text in resolvers]
-    wait_sec = _FIRST_WAIT_SEC
     while True:
         refusal = ""
         waited = False

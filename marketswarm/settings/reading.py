@@ -100,9 +100,10 @@ def _target(reader: Reader, name: str, schemes: tuple[str, ...]) -> str | None:
         known = place_of(url).scheme in schemes
     except ValueError:
         known = False
-    if not known:
-        reader.fault(name, f"must be a URL as in {schemes[0]}://host/path, in ASCII, without user, password and #")
-    return url if known else None
+    if not known or "?" in url:
+        reader.fault(name, f"must be a URL as in {schemes[0]}://host/path, in ASCII, without user, password, ? and #")
+        return None
+    return url
 
 
 def _key(reader: Reader, name: str) -> str | None:

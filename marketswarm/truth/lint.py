@@ -17,6 +17,7 @@ from marketswarm.truth.wording import line, number, quoted, shown
 _NOTIFY: Loc = ("services", names.HEALER, "notify")
 _FEEDS: Loc = ("services", names.RSS_AGG, "feeds")
 _POLITE_SEC: Final = 60.0
+_HASTY_SEC: Final = 1.0
 _HAND_OVER_SEC: Final = 1.0
 """How long after the end of its lease, at most, the owner of a singleton has a successor."""
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
@@ -54,6 +55,7 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_repeated_urls(truth),
         *_hasty_api(truth),
         *_slow_probes(truth),
+        *_hasty_probes(truth),
     )
 
 
@@ -234,4 +236,13 @@ def _slow_probes(truth: Truth) -> Iterator[str]:
                 ("services", names.MASSIVE, "probes", index, "timeout_sec"),
                 f"should be <= interval_sec ({number(probe.interval_sec)}), a slow probe delays the next one,"
                 f" is {number(probe.timeout_sec)}",
+            )
+
+
+def _hasty_probes(truth: Truth) -> Iterator[str]:
+    for index, probe in enumerate(truth.section(names.MASSIVE).probes):
+        if probe.interval_sec < _HASTY_SEC:
+            yield line(
+                ("services", names.MASSIVE, "probes", index, "interval_sec"),
+                f"should be >= {number(_HASTY_SEC)}, the history would hold minutes, is {number(probe.interval_sec)}",
             )

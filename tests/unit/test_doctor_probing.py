@@ -29,7 +29,7 @@ def failed(name: str) -> Row:
 @pytest.mark.parametrize(
     ("rows", "verdict", "says"),
     [
-        ((row("a"), Row("b", URL)), Verdict.OK, "2 targets, none failed"),
+        ((row("a"), Row("b", URL)), Verdict.OK, "2 targets, none failed; 1 not probed yet"),
         ((row("a", ok=False, step="tcp", reason="refused"),), Verdict.OK, "1 target, none failed"),
         ((row("a"), failed("b"), failed("c")), Verdict.WARN, "3 targets, 2 failed: b at tls, c at tls"),
         (tuple(failed(name) for name in "abcdefghi"), Verdict.WARN, "9 targets, 9 failed: a at tls, b at tls"),

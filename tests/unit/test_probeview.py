@@ -103,8 +103,8 @@ def test_who_is_silenced_and_who_is_acknowledged_is_said() -> None:
 
 @pytest.mark.parametrize(("late_sec", "overdue"), [(-0.1, False), (0, False), (0.1, True)])
 def test_a_target_that_is_not_probed_any_more_is_pointed_out(late_sec: float, *, overdue: bool) -> None:
-    """After its interval, and a while for those before it."""
-    shown = view(result(ts=NOW - 30 - OVERDUE_SEC - late_sec))
+    """After two of its intervals, and a while."""
+    shown = view(result(ts=NOW - 60 - OVERDUE_SEC - late_sec))
     assert (shown.rows[0].overdue, shown.exit_code) == (overdue, int(overdue))
     assert bool(shown.notes) is overdue
 
