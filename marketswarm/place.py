@@ -6,7 +6,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 
-PHRASE: Final = "must be dns://host, tcp://host:port, tls://host:port or https://host/path, in ASCII"
+PHRASE: Final = "must be dns://host, tcp://host:port, tls://host:port, https://host/path or http://host/path, in ASCII"
 _URL: Final = re.compile(
     r"(?P<scheme>dns|tcp|tls|https?|wss?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>[/?][\x21\x22\x24-\x7e]*)?"
@@ -68,19 +68,25 @@ def place_of(url: str) -> Place:
 
 
 def _wrong_with(scheme: str, host: str, port: str | None, path: str | None) -> str | None:
-    if not host or (":" in host and not _is_address(host)) or len(host) > _MAX_NAME or ".." in host:
-        return "must have a host that is a name, or an address with [ ] around one of IPv6"
-    if scheme == "dns" and _is_address(host):
-        return "must have a name behind dns://, to look up; services.massive.dns says whom to ask"
-    if scheme == "dns" and port:
-        return "must be dns://host without a port; services.massive.dns says whom to ask"
-    if scheme == "tcp" and not port:
-        return "must be tcp://host:port, and has no port"
-    if port and not 0 < int(port) <= _MAX_PORT:
-        return f"must have a port from 1 to {_MAX_PORT}"
-    if scheme in ("dns", "tcp", "tls") and path not in (None, "/"):
-        return f"must not have a path behind a host of {scheme}://"
-    return None
+    address = _is_address(host)
+    rules = (
+        (
+            not host or (":" in host and not address) or len(host) > _MAX_NAME or ".." in host,
+            "must have a host that is a name, or an address with [ ] around one of IPv6",
+        ),
+        (
+            scheme == "dns" and address,
+            "must have a name behind dns://, to look up; services.massive.dns says whom to ask",
+        ),
+        (scheme == "dns" and port, "must be dns://host without a port; services.massive.dns says whom to ask"),
+        (scheme == "tcp" and not port, "must be tcp://host:port, and has no port"),
+        (port and not 0 < int(port) <= _MAX_PORT, f"must have a port from 1 to {_MAX_PORT}"),
+        (
+            scheme in ("dns", "tcp", "tls") and path not in (None, "/"),
+            f"must not have a path behind a host of {scheme}://",
+        ),
+    )
+    return next((phrase for broken, phrase in rules if broken), None)
 
 
 def _is_address(host: str) -> bool:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -11,7 +11,9 @@ from msgspec.structs import asdict
 
 from marketswarm import columns, names, pauses
 from marketswarm.bus import connect
+from marketswarm.daemon import own_position
 from marketswarm.inuse import truth_in_use
+from marketswarm.messages import Malformed, decode_heartbeat
 from marketswarm.notices.silences import Pauses
 from marketswarm.probebook import ProbeBook
 from marketswarm.probing.result import Result
@@ -82,17 +84,21 @@ class ProbesView:
     """The targets at one moment: those of the truth in its order, then those of massive's environment."""
 
     rows: tuple[Row, ...] = ()
+    silent: bool = False
+    """Whether massive does not beat."""
 
     @property
     def exit_code(self) -> int:
         """0 all well, 1 something is bad, odd, or left alone."""
-        return int(any(row.word in (Word.FAILED, Word.BAD, Word.ODD) or row.overdue for row in self.rows))
+        return int(bool(self.notes) or any(row.word in (Word.FAILED, Word.BAD, Word.ODD) for row in self.rows))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of all of them."""
+        if self.silent and self.rows:
+            return ("massive does not beat, so nobody probes: this may be old; see marketswarm status",)
         late = sum(row.overdue for row in self.rows)
-        return (f"{_targets(late)} not probed for too long: does massive run? see marketswarm status",) if late else ()
+        return (f"{_targets(late)} not probed for too long; see the log of massive",) if late else ()
 
 
 async def look(settings: Settings) -> ProbesView:
@@ -102,17 +108,19 @@ async def look(settings: Settings) -> ProbesView:
     what they have cannot be used.
     """
     truth = await truth_in_use(settings, client_name=CLIENT_NAME)
-    where, urls = truth.results_to(), truth.bus_urls()
-    buses = connect(
-        {bus: settings.address(bus, urls) for bus in {where.bus, names.SYSTEM_BUS}}, client_name=CLIENT_NAME
-    )
+    where, at, urls = truth.results_to(), own_position(names.MASSIVE, truth, settings), truth.bus_urls()
+    wanted = {where.bus, names.SYSTEM_BUS, at.bus}
+    buses = connect({bus: settings.address(bus, urls) for bus in wanted}, client_name=CLIENT_NAME)
     try:
         latest = await ProbeBook(buses[where.bus], where.key).latest()
         paused = await pauses.read(buses[names.SYSTEM_BUS])
+        beats = await buses[at.bus].beats([names.MASSIVE])
     finally:
         for bus in buses.values():
             await bus.close()
-    return view_of(truth, latest, paused, time.time())
+    beat = decode_heartbeat(beats.get(names.MASSIVE, b""), names.MASSIVE)
+    silent = isinstance(beat, Malformed) or beat.bye
+    return replace(view_of(truth, latest, paused, time.time()), silent=silent)
 
 
 def view_of(truth: Truth, latest: Mapping[str, Result], paused: Pauses, now: float) -> ProbesView:

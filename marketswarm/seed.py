@@ -36,7 +36,7 @@ def find_file(given: Path | None) -> Path:
     for candidate in (Path(names.TRUTH_FILE), Path(names.TRUTH_FILE_IN_CHECKOUT)):
         if candidate.exists():
             return candidate
-    raise NoTruthFileError(f"no truth file: neither {names.TRUTH_FILE} nor etc/truth.json is here; name one by --truth")
+    raise NoTruthFileError(f"no truth file: neither {names.TRUTH_FILE} nor etc/truth.json is here; name the file")
 
 
 def read_file(path: Path) -> bytes:

@@ -27,6 +27,7 @@ def run(service: str) -> None:
     Exit codes:
       0   stopped by SIGTERM or Ctrl-C
       65  the truth on the bus is not usable
+      69  NET_PROBE_STRICT is set, and a target cannot be reached
       70  its work ended by itself, which is a bug
       77  a bus refuses: password, permission, memory
       78  a variable is not usable, or there is no such service

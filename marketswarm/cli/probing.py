@@ -22,7 +22,8 @@ def probes(*, as_json: bool) -> None:
     FAILED   announced as probe_failed; its end will be as probe_ok
 
     Targets stand under services.massive.probes in the truth, by NAME and URL: dns://host, tcp://host:port,
-    tls://host:port, https://host/path. NET_HOST and NET_URL add one each; massive-api is the market API.
+    tls://host:port, https://host/path or http://host/path. NET_HOST and NET_URL add one each; massive-api is the market
+    API.
 
     People are told of a target as of massive/NAME; so are silence and ack typed.
 
@@ -36,7 +37,8 @@ def probes(*, as_json: bool) -> None:
     \b
     Exit codes:
       0   all well, or there are none
-      1   a target is bad, failed or odd, or was not probed for too long
+      1   a target is bad, failed or odd, or was not probed for too long;
+          or massive does not beat
       3   can't tell: no bus, no truth, or a variable that is not usable
     """
     from marketswarm import probeview

@@ -76,6 +76,11 @@ _decode_now: Final = msgspec.json.Decoder(_Now).decode
 _decode_events: Final = msgspec.json.Decoder(list[_Event]).decode
 
 
+def says_it_all(status: int) -> bool:
+    """Whether a status has a meaning, whatever becomes of the body behind it."""
+    return status in _BY_STATUS
+
+
 def answer_of(status: int, body: bytes, now: float) -> Answer:
     """Judge an answer to ``GET /v1/marketstatus/now`` that came at ``now``, in seconds since the epoch."""
     if status in _BY_STATUS:

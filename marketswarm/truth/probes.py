@@ -47,7 +47,7 @@ class Probe(Section):
 
     name: ProbeName = Field(description="By which it is known: in results, alerts and `marketswarm probes`.")
     url: Annotated[Text, AfterValidator(_is_a_target)] = Field(
-        description="Where to: dns://host, tcp://host:port, tls://host:port or https://host/path."
+        description="Where to: dns://host, tcp://host:port, tls://host:port, https://host/path or http://host/path."
     )
     interval_sec: IntervalSec = Field(
         default=names.DEFAULT_PROBE_INTERVAL_SEC, description="Seconds from one probe to the next."

@@ -218,7 +218,7 @@ def test_without_a_key_the_market_api_is_skipped_and_that_is_said(swarm: Swarm) 
     swarm.start("massive").ready()
     found = eventually(lambda: result(swarm, "massive-api"), "a result")
     assert (found["ok"], found["step"]) == (None, None)
-    assert found["reason"].startswith("no key: set MASSIVE_API_KEY, or POLYGON_API_KEY")
+    assert found["reason"].startswith("no key: set MASSIVE_API_KEY as a variable or a credential of massive")
     shown = swarm.command("marketswarm", "probes")
     assert shown.returncode == 0
     assert "massive-api  skipped" in shown.stdout
@@ -229,7 +229,8 @@ def test_probes_exits_by_what_it_shows(swarm: Swarm) -> None:
     port = free_port()
     swarm.seed(probing(target(port)))
     shown = swarm.command("marketswarm", "probes")
-    assert (shown.returncode, "broker  waiting" in shown.stdout) == (0, True)
+    assert (shown.returncode, "broker  waiting" in shown.stdout) == (1, True)
+    assert "massive does not beat" in shown.stdout
     swarm.start("massive").ready()
     eventually(lambda: told(swarm), "probe_failed")
     eventually(lambda: (result(swarm) or {}).get("failed"), "it is in the result")
@@ -251,3 +252,49 @@ def test_it_stops_at_once_in_the_middle_of_a_probe(swarm: Swarm) -> None:
         massive.signal(signal.SIGTERM)
         assert massive.exit_code(within_sec=2) == 0
     assert "Traceback" not in massive.log
+
+
+def test_the_last_target_that_leaves_the_truth_while_it_fails_is_dropped_too(swarm: Swarm) -> None:
+    """Nothing is probed then, and nothing is left of it but its history."""
+    swarm.seed(probing(target(free_port())))
+    massive = swarm.start("massive", POLYGON_TEST_REST="0").ready()
+    eventually(lambda: told(swarm), "probe_failed")
+    swarm.seed(probing())
+    eventually(lambda: len(told(swarm)) > 1, "probe_ok")
+    eventually(lambda: swarm.market.client.exists(PROBES) == 0, "its result is gone")
+    assert swarm.system.client.exists(TOLD) == 0
+    assert "STATUS=beating; nothing to probe (services.massive.probes, NET_URL)" in massive.notified()
+
+
+def test_where_alerts_go_concerns_massive_too(swarm: Swarm) -> None:
+    """After a new truth they are published where healer's are from then on."""
+    port = free_port()
+    document = probing(target(port))
+    with accepting(port), listening(swarm.system, "ops:alerts") as heard:
+        swarm.seed(document)
+        massive = swarm.start("massive").ready()
+        eventually(lambda: result(swarm), "a result")
+        document["services"]["healer"]["access_points"]["publish_to"] = [{"bus": "system-redis", "key": "ops:alerts"}]
+        swarm.seed(document)
+        massive.logs("its work begins anew")
+        swarm.market.client.delete(PROBES)
+        eventually(lambda: result(swarm), "it probes")
+        assert heard() == []
+    with listening(swarm.system, "ops:alerts") as heard:
+        eventually(lambda: told(swarm), "probe_failed")
+        published = eventually(heard, "it is published")
+    assert json.loads(published[0])["type"] == "probe_failed"
+
+
+def test_a_strict_start_is_not_over_when_a_new_truth_cuts_it_off(swarm: Swarm) -> None:
+    """The targets of the new one have to be reached as well."""
+    closed = free_port()
+    with FeedServer() as server:
+        server.set("/hangs", hang())
+        slow = {"name": "slow", "url": server.url("/hangs"), "timeout_sec": 60}
+        swarm.seed(probing(slow))
+        massive = swarm.start("massive", NET_PROBE_STRICT="1")
+        eventually(lambda: server.asked("/hangs"), "it hangs")
+        swarm.seed(probing(target(closed)))
+        assert massive.exit_code() == 69
+    assert "NET_PROBE_STRICT is set" in massive.log

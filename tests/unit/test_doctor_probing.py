@@ -34,7 +34,7 @@ def failed(name: str) -> Row:
         ((row("a"), failed("b"), failed("c")), Verdict.WARN, "3 targets, 2 failed: b at tls, c at tls"),
         (tuple(failed(name) for name in "abcdefghi"), Verdict.WARN, "9 targets, 9 failed: a at tls, b at tls"),
         ((row("a", days=2.0),), Verdict.WARN, "1 target, 1 odd: a"),
-        ((row("a", overdue=True),), Verdict.WARN, "1 target not probed for too long: does massive run"),
+        ((row("a", overdue=True),), Verdict.WARN, "1 target not probed for too long"),
     ],
 )
 def test_targets_are_judged_as_one(rows: tuple[Row, ...], verdict: Verdict, says: str) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from documents import read
+from msgspec import structs
 from simulation.healer import Clocks
 from simulation.loop import VirtualLoop
 from simulation.timeline import BEGIN_SEC, Timeline
 
 from marketswarm.daemon import Daemon
-from marketswarm.errors import ProbesFailedError
+from marketswarm.errors import BusUnreachableError, ProbesFailedError
 from marketswarm.messages import Alert, ProbeFailed, ProbeOk
 from marketswarm.probebook import ProbeBook
 from marketswarm.probing.result import Result
@@ -82,8 +83,7 @@ class Network(Methods):
 
 def replace_ts(result: Result, ts: float) -> Result:
     """Date a result."""
-    fields = {name: getattr(result, name) for name in result.__struct_fields__}
-    return Result(**(fields | {"ts": ts}))
+    return structs.replace(result, ts=ts)
 
 
 class World:
@@ -162,9 +162,9 @@ def test_each_in_its_turn_where_the_start_shall_not_probe_all(world: World) -> N
     """Somewhere within the first interval."""
     world.use(Settings(probing=Probing(on_start=False)))
     targets = [replace(BROKER, name=f"t{number}") for number in range(20)]
-    world.run(world.prober(*targets), 29.9)
+    world.run(world.prober(*targets), 30.1)
     first = [asked[0] for asked in world.network.asked.values()]
-    assert all(0 <= at <= 30 for at in first)
+    assert len(first) == 20
     assert len(set(first)) > 10
 
 
@@ -253,19 +253,112 @@ def test_the_market_api_is_not_asked_too_soon_after_a_restart(
 ) -> None:
     """Five a minute are allowed, and it may have said for how long it wants none; a clock set back holds nobody up."""
     again_at = world.wall(again_in_sec) if again_in_sec else 0.0
-    kept = replace_ts(GOOD, world.wall(-asked_sec_ago))
-    fields = {name: getattr(kept, name) for name in kept.__struct_fields__}
-    world.book.known = {"massive-api": Result(**(fields | {"again_at": again_at}))}
+    kept = structs.replace(GOOD, ts=world.wall(-asked_sec_ago), again_at=again_at)
+    world.book.known = {"massive-api": kept}
     world.run(world.prober(API), 50)
     assert [round(at) for at in world.network.asked["massive-api"][:1]] == ([] if first is None else [round(first)])
 
 
 def test_retry_after_is_heeded(world: World) -> None:
     """Where it is longer than the interval."""
-    fields = {name: getattr(GOOD, name) for name in GOOD.__struct_fields__}
-    world.network.answers["massive-api"] = [Result(**(fields | {"again_at": world.wall(150)})), GOOD]
+    world.network.answers["massive-api"] = [structs.replace(GOOD, again_at=world.wall(150)), GOOD]
     world.run(world.prober(API), 215)
     assert world.network.asked["massive-api"] == [0, 150, 210]
+
+
+@pytest.mark.parametrize(("took_sec", "told"), [(5.9, 1), (6.1, 0)])
+def test_a_process_that_stood_still_holds_no_target_for_failed(world: World, took_sec: float, told: int) -> None:
+    """A probe has a deadline of 5 s; one that takes longer than that and a second was stopped."""
+    world.network.answers["broker"] = [BAD]
+    world.network.takes_sec["broker"] = took_sec
+    world.run(world.prober(replace(BROKER, fails=1)), 20)
+    assert len(world.alerts) == told
+    (_, result), *_ = world.book.kept
+    assert (result.ok is None) is (told == 0)
+
+
+def test_a_good_probe_counts_however_late_it_was_looked_at(world: World) -> None:
+    """It was answered in any case."""
+    world.network.takes_sec["broker"] = 60.0
+    world.run(world.prober(BROKER), 70)
+    assert world.book.kept[0][1].ok
+
+
+def test_that_it_was_asked_too_often_ends_no_failure_of_the_market_api(world: World) -> None:
+    """It says nothing of a key that is not known; while all is well it is no failure either."""
+    bad_key = structs.replace(BAD, step="api", outcome="bad_key")
+    throttled = structs.replace(GOOD, outcome="throttled")
+    world.network.answers["massive-api"] = [throttled, bad_key, bad_key, throttled, bad_key, GOOD]
+    world.run(world.prober(API), 301)
+    assert [type(alert) for alert in world.alerts] == [ProbeFailed, ProbeOk]
+    assert [(result.fails, result.failed) for _, result in world.book.kept] == [
+        (0, False),
+        (1, False),
+        (2, True),
+        (2, True),
+        (3, True),
+        (0, False),
+    ]
+
+
+def test_how_long_it_failed_is_measured_on_a_clock_that_nobody_sets(world: World) -> None:
+    """The one on the wall goes back by an hour meanwhile."""
+    world.network.answers["broker"] = [BAD, BAD, GOOD]
+    prober = world.prober(BROKER)
+    world.timeline.after(45, lambda: setattr(world.clock, "wall_offset_sec", world.clock.wall_offset_sec - 3600))
+    world.run(prober, 61)
+    (over,) = world.alerts[1:]
+    assert isinstance(over, ProbeOk)
+    assert round(over.failed_sec) == 60
+
+
+def test_a_clock_that_went_back_over_a_restart_makes_no_time_less_than_nothing(world: World) -> None:
+    """What a process before has found is dated by the clock on the wall alone."""
+    since = world.wall(3600)
+    prober = world.prober(BROKER)
+    prober.recall({"broker": ProbeFailed("massive", "broker", "tcp", "refused", 7, int(since), since)})
+    world.run(prober, 5)
+    (over,) = world.alerts
+    assert isinstance(over, ProbeOk)
+    assert over.failed_sec == 0
+
+
+def test_a_failure_is_logged_once_and_again_where_it_changes(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """And so is its end, where nothing was announced."""
+    caplog.set_level("INFO")
+    reset = structs.replace(BAD, reason="the connection broke off")
+    world.network.answers["broker"] = [BAD, BAD, reset, reset, GOOD, GOOD]
+    world.run(world.prober(replace(BROKER, fails=9)), 170)
+    assert [record.getMessage() for record in caplog.records] == [
+        "broker: fails at tcp: connection refused",
+        "broker: fails at tcp: the connection broke off",
+        "broker: works again",
+    ]
+
+
+def test_a_bus_of_results_that_is_away_holds_the_market_api_up_for_no_longer_than_its_pause(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it was asked before is not known then, but that it was longer ago."""
+
+    async def away() -> dict[str, Result]:
+        raise BusUnreachableError("away")
+
+    monkeypatch.setattr(world.book, "latest", away)
+    world.run(world.prober(API), 20)
+    assert [round(at) for at in world.network.asked["massive-api"]] == [round(API_PAUSE_SEC)]
+
+
+def test_without_targets_it_says_how_to_have_some(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And drops what it had."""
+    said: list[str] = []
+    monkeypatch.setattr(world.daemon, "status", said.append)
+    world.network.answers["broker"] = [BAD]
+    world.run(world.prober(replace(BROKER, fails=1)), 1)
+    world.run(world.prober(), 1)
+    assert [type(alert) for alert in world.alerts] == [ProbeFailed, ProbeOk]
+    assert said[-1] == "beating; nothing to probe (services.massive.probes, NET_URL)"
+    assert world.book.targets == set()
 
 
 def test_a_strict_start_fails_with_every_target_that_does(world: World) -> None:

@@ -13,7 +13,6 @@ LABELS = ".".join(["a" * 49] * 5)  # 249 characters
     [
         ("dns://api.test", Place("dns", "api.test")),
         ("dns://api.test/", Place("dns", "api.test")),
-        ("dns://127.0.0.1", Place("dns", "127.0.0.1")),
         ("tcp://api.test:1", Place("tcp", "api.test", 1)),
         ("tcp://[::1]:65535/", Place("tcp", "::1", 65_535)),
         ("tls://api.test", Place("tls", "api.test", 443)),

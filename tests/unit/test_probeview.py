@@ -1,6 +1,7 @@
 """What `marketswarm probes` makes of what is kept of targets."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,6 +108,14 @@ def test_a_target_that_is_not_probed_any_more_is_pointed_out(late_sec: float, *,
     shown = view(result(ts=NOW - 60 - OVERDUE_SEC - late_sec))
     assert (shown.rows[0].overdue, shown.exit_code) == (overdue, int(overdue))
     assert bool(shown.notes) is overdue
+
+
+def test_nothing_is_well_while_massive_does_not_beat() -> None:
+    """What stands there may be old, and somebody should know at once."""
+    shown = replace(view(result()), silent=True)
+    assert (shown.exit_code, len(shown.notes)) == (1, 1)
+    assert "massive does not beat" in render(shown, plain, NOW)
+    assert replace(ProbesView(), silent=True).exit_code == 0
 
 
 def test_an_api_that_wants_to_be_left_alone_is_not_overdue() -> None:

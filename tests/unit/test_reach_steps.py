@@ -92,7 +92,6 @@ class Case:
 DNS: Final = [
     Case("a name", "dns://good.test", None, None, ""),
     Case("an IPv6 name", "dns://six.test", None, None, ""),
-    Case("an address", "dns://127.0.0.1", None, None, ""),
     Case("by TCP", "dns://long.test", None, None, ""),
     Case("one family is not answered", "dns://half.test", None, None, ""),
     Case("one family is refused", "dns://lame.test", None, None, ""),

@@ -1,5 +1,6 @@
 """One probe of one target, whatever its kind: made, timed and put into words."""
 
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,14 +12,14 @@ from marketswarm import names
 from marketswarm.clock import Clock
 from marketswarm.feeds import politeness
 from marketswarm.place import Step, place_of
-from marketswarm.probing.market import MAX_BYTES, Answer, Outcome, answer_of, login_of
+from marketswarm.probing.market import MAX_BYTES, Answer, Outcome, answer_of, login_of, says_it_all
 from marketswarm.probing.result import Result
 from marketswarm.reach.finding import Finding, Way
 from marketswarm.reach.probe import Say, converse, get, reach
 from marketswarm.services.massive.targets import Kind, Target
 
 NO_KEY: Final = (
-    f"no key: set {names.ENV_MASSIVE_API_KEY}, or {names.ENV_POLYGON_API_KEY}, as a variable or credential of massive"
+    f"no key: set {names.ENV_MASSIVE_API_KEY} as a variable or a credential of massive, or {names.ENV_POLYGON_API_KEY}"
 )
 
 
@@ -44,24 +45,29 @@ class Methods:
         """Ask the REST API. It is not asked twice, whatever it answers: the free tier counts."""
         headers = {"Authorization": f"Bearer {api_key}"}
         found = await get(place_of(target.url), _way(target), headers, MAX_BYTES)
-        if found.step:
+        answered = began + found.ms / 1000
+        if found.step and not says_it_all(found.status):
             return _judged(_result(target, began, found), Answer(Outcome.DOWN, found.reason))
-        # Its time was told while it was under way: in the middle, as far as one can know.
-        now = began + found.ms / 2000
-        result = _judged(_result(target, began, found), answer_of(found.status, found.body, now))
-        wait_sec = politeness.retry_after_sec(found.headers, datetime.fromtimestamp(began, UTC))
-        wait_sec = min(wait_sec, politeness.BUSY_CAP_SEC) if result.outcome == Outcome.THROTTLED else 0.0
-        return replace(result, again_at=round(began + wait_sec, 3) if wait_sec else 0.0)
+        # Its time was told while the question was under way: in the middle, as far as one can know.
+        answer = answer_of(found.status, found.body, answered - found.steps[Step.HTTP] / 2000)
+        result = _judged(_result(target, began, dataclasses.replace(found, step=None)), answer)
+        if answer.outcome is not Outcome.THROTTLED:
+            return result
+        wait_sec = politeness.retry_after_sec(found.headers, datetime.fromtimestamp(answered, UTC))
+        return replace(
+            result, again_at=round(answered + min(wait_sec, politeness.BUSY_CAP_SEC), 3) if wait_sec else 0.0
+        )
 
     async def _log_in(self, target: Target, api_key: str, began: float) -> Result:
         """Log in at the websocket, and leave it again."""
         answers: list[Answer] = []
 
         async def script(messages: AsyncIterator[str], say: Say) -> str:
-            await anext(messages)  # that one is connected
-            await say(json.dumps({"action": "auth", "params": api_key}))
-            while (answer := login_of(await anext(messages))) is None:
-                pass
+            answer = login_of(await anext(messages))  # that one is connected, or may not be
+            if answer is None:
+                await say(json.dumps({"action": "auth", "params": api_key}))
+            while answer is None:
+                answer = login_of(await anext(messages))
             answers.append(answer)
             return "" if answer.outcome.reachable else answer.reason
 
