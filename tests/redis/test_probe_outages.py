@@ -70,8 +70,10 @@ def test_people_hear_of_a_target_as_of_a_service(swarm: Swarm, system: RealServe
     """By healer, which carries what massive has put into its log."""
     port = free_port()
     swarm.seed(watching("massive", massive=probing(target(port))["services"]["massive"]))
-    swarm.start("healer", WEBHOOK_URL=receiver.url).ready()
-    swarm.start("massive").ready()
+    with accepting(port):
+        swarm.start("massive").ready()
+        swarm.start("healer", WEBHOOK_URL=receiver.url).ready()
+        swarm.until("massive", "heartbeat_ok")
     eventually(lambda: receiver.bodies, "people hear of it")
     with accepting(port):
         eventually(lambda: len(receiver.bodies) > 1, "and of its end")
