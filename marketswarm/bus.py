@@ -21,7 +21,7 @@ from marketswarm.errors import (
     NotRedisError,
     reason,
 )
-from marketswarm.line import Command, Line, NotRedis, Refusal
+from marketswarm.line import Command, Line, NotRedis, Refusal, first_refusal
 
 TIMEOUT_SEC = 1.0
 FENCED = "FENCED"
@@ -96,7 +96,7 @@ class Bus:
         With ``refusals`` the caller looks for those among the answers; else the first one is raised.
         """
         answers = await self._call(lambda: self._line.ask(commands))
-        first = _first_refusal(answers)
+        first = first_refusal(answers)
         if first and (not refusals or str(first).startswith(_AWAY)):
             raise self._no(first)
         return answers
@@ -210,7 +210,7 @@ class Bus:
         if channel:
             commands += [("PUBLISH", channel, entry.event) for entry in entries if entry.publish]
         answers = await self.ask([("MULTI",), *commands, ("EXEC",)], refusals=True)
-        if refusal := _first_refusal(answers):
+        if refusal := first_refusal(answers):
             raise self._refused(refusal)
 
     async def last(self, stream: str, count: int) -> list[tuple[str, bytes]]:
@@ -282,12 +282,6 @@ class Bus:
     def _refused(self, error: Exception) -> BusRefusedError:
         kind = NoGroupError if str(error).startswith("NOGROUP") else BusRefusedError
         return kind(f"{self.name} at {self.address} refuses: {reason(error)}; see its log and its ACL")
-
-
-def _first_refusal(answers: Sequence[Any]) -> Refusal | None:
-    """Find the first answer that says no; those of a transaction are within that of its end."""
-    last = answers[-1] if answers and isinstance(answers[-1], list) else []
-    return next((answer for answer in (*answers, *last) if isinstance(answer, Refusal)), None)
 
 
 def entries(answer: Iterable[tuple[bytes, Sequence[bytes] | None]]) -> list[tuple[str, bytes]]:

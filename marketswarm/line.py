@@ -33,6 +33,12 @@ def pack(commands: Iterable[Command]) -> bytes:
     return b"".join(map(_pack, commands))
 
 
+def first_refusal(answers: Sequence[Any]) -> Refusal | None:
+    """Find the first answer that says no; those of a transaction are within that of its end."""
+    last = answers[-1] if answers and isinstance(answers[-1], list) else []
+    return next((answer for answer in (*answers, *last) if isinstance(answer, Refusal)), None)
+
+
 def login(to: Address, client_name: str) -> list[Command]:
     """The commands with which a connection begins."""
     commands: list[Command] = []

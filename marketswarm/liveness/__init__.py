@@ -5,10 +5,11 @@ from the arrival of a beat.
 """
 
 from marketswarm.liveness.cause import Cause, Process, cause
-from marketswarm.liveness.detector import Detector, Known, State, Transition
+from marketswarm.liveness.detector import Detector
 from marketswarm.liveness.flaps import Flap, Flaps
 from marketswarm.liveness.membership import Members, presence
 from marketswarm.liveness.sequence import Event, Sequence, Tally
+from marketswarm.liveness.states import Known, State, Transition
 from marketswarm.liveness.storm import Silence, Storm
 from marketswarm.liveness.terms import Terms
 

@@ -6,11 +6,9 @@ stores numbers.
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 
-from marketswarm.liveness.sequence import Numbers
 from marketswarm.liveness.sequence import Sequence as Numbering
+from marketswarm.liveness.states import Known, State, Transition
 from marketswarm.liveness.storm import Silence
 from marketswarm.liveness.terms import Terms
 from marketswarm.liveness.wheel import Wheel
@@ -21,40 +19,6 @@ SLICE = 10_000
 _PRIME = 2_654_435_761
 SAMPLE = 100
 """How many services are looked at to see that most are well."""
-
-
-class State(IntEnum):
-    """What the detector holds of a service."""
-
-    UNSEEN = 0
-    """Watched, and no beat yet."""
-    ALIVE = 1
-    MISSED = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A service changed its state.
-
-    ``silence_sec`` is the age of its last beat, or of the watching where there is none.
-    """
-
-    row: int
-    service: str
-    old: State
-    new: State
-    silence_sec: float
-    timeout_sec: float
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """All that is kept of one service."""
-
-    state: State
-    heard: float
-    sent: float
-    numbers: Numbers
 
 
 class Detector:

@@ -102,11 +102,6 @@ class Judge:
                     group.create_task(self._judge(suspects))
                 await self._until(self.detector.next_deadline())
 
-    @property
-    def counts(self) -> dict[State, int]:
-        """How many services are in each state."""
-        return self.detector.counts
-
     def report(self, to: Reports) -> None:
         """Tell how each service stands: a part of all of them at each call, and those of whom something has changed."""
         self._standings.report(to)

@@ -85,14 +85,14 @@ async def watch(daemon: Daemon, words: Words) -> None:
 
 
 def _anybody_missed(judges: list[Judge]) -> bool:
-    return any(judge.counts[State.MISSED] for judge in judges)
+    return any(judge.detector.counts[State.MISSED] for judge in judges)
 
 
 async def _turn(daemon: Daemon, judges: list[Judge], announcer: Announcer, drift: Grace | None) -> None:
     """Keep the status line and the records true, and look at the truths; also the sign that this loop turns."""
     said = ""
     while True:
-        counts = {state: sum(judge.counts[state] for judge in judges) for state in State}
+        counts = {state: sum(judge.detector.counts[state] for judge in judges) for state in State}
         line = ", ".join(f"{n} {state.name.lower()}" for state, n in counts.items() if n) or "nothing to watch"
         if line != said:
             said = line
