@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from marketswarm.liveness.detector import State
+from marketswarm.liveness.states import State
 from marketswarm.messages import LEFT_TRUTH, FullHeartbeat, Member, Presence
 from marketswarm.names import TOMBSTONE_SEC
 
