@@ -5,17 +5,22 @@ from typing import Any
 
 from feeding import document, feed, reading
 from feedserver import FeedServer
-from testkit import Service, Swarm, eventually
+from testkit import INTERVAL_SEC, Service, Swarm, eventually
 from working import QUEUE
 
 LEASE_SEC = 1.0
+MISSED_AFTER_SEC = 5.0
+"""Lease, hand-over and the start of the work on a busy machine are shorter."""
 OWNER = "rss_agg:owner"
 
 
 def singleton(server: FeedServer, *titles: str, **fields: Any) -> dict[str, Any]:
     """Make a truth in which rss_agg is a singleton and reads one feed, which has these entries."""
     server.put("/a.xml", document(*titles))
-    return reading(feed(server, "/a.xml"), **{"singleton": True, "lease_sec": LEASE_SEC} | fields)
+    heartbeat = {"interval_sec": INTERVAL_SEC, "timeout_sec": MISSED_AFTER_SEC}
+    return reading(
+        feed(server, "/a.xml"), **{"heartbeat": heartbeat, "singleton": True, "lease_sec": LEASE_SEC} | fields
+    )
 
 
 def owner(swarm: Swarm) -> dict[str, Any]:

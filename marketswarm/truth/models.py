@@ -10,7 +10,17 @@ from marketswarm import names
 from marketswarm.address import Address
 from marketswarm.truth.access import Access, Buses, Endpoint, bus_of, known_buses, naming
 from marketswarm.truth.feeds import Feed, Fetching, Stream, Work
-from marketswarm.truth.fields import BusName, Count, IntervalSec, Line, Section, ServiceName, Text, TimeoutSec
+from marketswarm.truth.fields import (
+    MAX_TIMEOUT_SEC,
+    BusName,
+    Count,
+    IntervalSec,
+    Line,
+    Section,
+    ServiceName,
+    Text,
+    TimeoutSec,
+)
 from marketswarm.truth.probes import Api, NameServer, Probe
 from marketswarm.truth.telling import Notify, Telling
 
@@ -139,7 +149,7 @@ class Service(Section):
     singleton: bool = Field(
         default=False, description="Whether one process works and the others that are started stand by."
     )
-    lease_sec: TimeoutSec | None = Field(
+    lease_sec: Annotated[float, Field(ge=1, le=MAX_TIMEOUT_SEC)] | None = Field(
         default=None,
         description="Of a singleton: seconds after which one that stands by takes over. Default: half of the timeout.",
     )

@@ -9,8 +9,8 @@ import pytest
 from feeding import document
 from feedserver import FeedServer
 from namespaces import Host, hosts
-from owning import LEASE_SEC, bus_ms, comes, one_writer_at_a_time, pair, singleton, token
-from testkit import HEALER_INTERVAL_SEC, TIMEOUT_SEC, RealServer, Server, Service, Swarm, eventually, listening
+from owning import LEASE_SEC, MISSED_AFTER_SEC, bus_ms, comes, one_writer_at_a_time, pair, singleton, token
+from testkit import HEALER_INTERVAL_SEC, RealServer, Server, Service, Swarm, eventually, listening
 
 HAND_OVER_SEC = 1.0
 
@@ -130,7 +130,7 @@ def test_a_bus_of_the_lease_that_is_away_makes_nobody_miss_the_owner(
         first = watched(swarm, server)
         AWAY[away](market)
         first.logs("its work has stopped: its lease on market-redis has run out")
-        signal.sigtimedwait([], 2 * TIMEOUT_SEC)
+        signal.sigtimedwait([], 1.5 * MISSED_AFTER_SEC)
         count = len(server.asked("/a.xml"))
         signal.sigtimedwait([], HEALER_INTERVAL_SEC)
         assert len(server.asked("/a.xml")) == count

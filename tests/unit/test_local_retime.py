@@ -9,7 +9,7 @@ from marketswarm.local.retime import retime
 
 
 def test_every_service_beats_twice_a_second_and_is_missed_after_two() -> None:
-    """Intervals and healer's threshold are set, a service's own timeout goes, feeds and probes go, the rest stays."""
+    """Intervals and healer's threshold are set; its own timeout, lease, feeds and probes go; the rest stays."""
     raw = json.dumps(
         {
             "version": 3,
@@ -19,6 +19,7 @@ def test_every_service_beats_twice_a_second_and_is_missed_after_two() -> None:
                     "stream": {"maxlen": 100},
                     "feeds": ["a"],
                     "probes": ["b"],
+                    "lease_sec": 15,
                 },
                 "mesh": {},
                 "healer": {"threshold": {"heartbeat_cadence": 30, "other": 1}},
