@@ -1,6 +1,6 @@
 """The members of the swarm: who should be there, who is, and what of that is not told yet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -98,6 +98,10 @@ class Members:
         for service, hosts in standbys.items():
             if self._of[service].standbys != hosts:
                 self._put(replace(self._of[service], standbys=hosts))
+
+    def share(self, singletons: Collection[str]) -> None:
+        """Take in who is a singleton: for the place of nobody else, a tombstone's neither, does anybody wait."""
+        self.stand_by(dict.fromkeys(self._of.keys() - singletons, ()))
 
     def forget(self, now: float) -> list[str]:
         """Drop the tombstones that are old enough; returns whose they were, as long as the bus may have them."""

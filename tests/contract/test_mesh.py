@@ -343,3 +343,16 @@ def test_who_stands_by_to_own_a_singleton_stands_beside_its_owner(swarm: Swarm) 
         eventually(lambda: "standbys" not in member(swarm, "rss_agg"), "it stands by no more")
         assert heard() == []
     assert member(swarm, "rss_agg")["state"] == "alive"
+
+
+def test_nobody_stands_by_for_who_has_left_the_truth(swarm: Swarm) -> None:
+    """Whatever the registry said before."""
+    swarm.seed(only("massive", rss_agg=CALM | {"singleton": True}))
+    swarm.start("rss_agg").ready().logs("owns it by token")
+    swarm.start("mesh").ready()
+    until(swarm, "rss_agg", "alive")
+    swarm.start("rss_agg").ready().logs("standing by")
+    eventually(lambda: "standbys" in member(swarm, "rss_agg"), "it stands by")
+    swarm.seed(only("massive"))
+    until(swarm, "rss_agg", "left")
+    eventually(lambda: "standbys" not in member(swarm, "rss_agg"), "nobody does")

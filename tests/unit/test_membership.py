@@ -296,3 +296,18 @@ def test_who_stands_by_is_stored_and_is_no_news() -> None:
     assert store(found) == []
     found.stand_by({"a": ()})
     assert store(found) == [("a", None, "unseen")]
+
+
+def test_nobody_stands_by_but_for_a_singleton() -> None:
+    """Whoever is none any more, and a tombstone, from before a restart of mesh as well."""
+    known = [Member(svc=svc, state=ALIVE, since=int(WALL), standbys=("h2",)) for svc in ("a", "b")]
+    tombstone = Member(svc="c", state=LEFT, since=int(WALL), reason=LEFT_TRUTH, standbys=("h2",))
+    found = members(*known, tombstone)
+    store(found)
+    found.share({"b"})
+    assert [(member.svc, member.standbys) for member in sorted(found.stale(), key=lambda member: member.svc)] == [
+        ("a", ()),
+        ("c", ()),
+    ]
+    assert store(found) == [("a", None, "alive"), ("c", None, "left")]
+    assert entry(found, "b").standbys == ("h2",)

@@ -71,6 +71,7 @@ def _enrol(daemon: Daemon, known: Members) -> None:
     places = {at.service: (at.bus, at.channel) for at in members(daemon.truth, daemon.settings)}
     wall = daemon.clock.wall()
     known.enrol(places, steady(daemon.clock), wall)
+    known.share(_singletons(daemon).keys())
     if daemon.name in places:
         known.turn(daemon.name, Presence.ALIVE, wall)
 
@@ -82,14 +83,15 @@ def _identities(daemon: Daemon, known: Members) -> Identities:
     return Identities(beating)
 
 
-def _waiting(daemon: Daemon) -> Waiting:
+def _singletons(daemon: Daemon) -> dict[str, Bus]:
+    """Name the singletons, each with the bus that has its lease."""
     found = {at.service: daemon.truth.tenancy(at) for at in members(daemon.truth, daemon.settings)}
-    return Waiting({service: daemon.bus(tenancy.bus) for service, tenancy in found.items() if tenancy})
+    return {service: daemon.bus(tenancy.bus) for service, tenancy in found.items() if tenancy}
 
 
 async def _rounds(daemon: Daemon, roll: Roll, known: Members, registry: Registry) -> None:
     """Bring the registry up to date, again and again."""
-    identities, waiting = _identities(daemon, known), _waiting(daemon)
+    identities, waiting = _identities(daemon, known), Waiting(_singletons(daemon))
     while True:
         anew = frozenset(roll.anew)
         found, standbys, answers, _ = await asyncio.gather(
