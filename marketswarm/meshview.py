@@ -10,7 +10,7 @@ import msgspec
 from marketswarm import columns, names
 from marketswarm.bus import Bus, connect
 from marketswarm.daemon import members, own_position
-from marketswarm.errors import BusUnreachableError
+from marketswarm.errors import BusRefusedError, BusUnreachableError, NotRedisError
 from marketswarm.inuse import loaded_in_use
 from marketswarm.messages import Member, Presence, decode_full, decode_member
 from marketswarm.settings import Settings
@@ -97,8 +97,10 @@ async def look(settings: Settings) -> MeshView:
 async def _answers(bus: Bus) -> bool:
     try:
         await bus.ping()
-    except BusUnreachableError:
+    except (BusUnreachableError, NotRedisError):
         return False
+    except BusRefusedError:
+        return True  # on a full disk even PING is refused
     return True
 
 

@@ -138,6 +138,18 @@ def test_a_key_of_another_kind_in_its_place_is_said_once(
     eventually(lambda: registry(swarm) == before, "the registry is back")
 
 
+def test_members_are_shown_while_the_disk_is_full(
+    swarm: Swarm, system: RealServer, services: dict[str, Service]
+) -> None:
+    """The bus refuses even PING then, but all that is asked for can be read."""
+    (Path(system.client.config_get("dir")["dir"]) / "dump.rdb").mkdir()  # so nothing can be saved
+    system.client.config_set("save", "3600 1")
+    system.client.bgsave()
+    eventually(lambda: not system.answers(), "PING is refused")
+    shown = swarm.command("marketswarm", "mesh")
+    assert (shown.returncode, "3 members: 3 alive" in shown.stdout) == (0, True), shown.stdout + shown.stderr
+
+
 def test_many_members_are_known(swarm: Swarm, system: RealServer) -> None:
     """More than one round asks of: all who have a lease are known by their process, and nobody is suspected for it."""
     swarm.environ["PYTHONPATH"] = str(Path(marketswarm.__file__).parents[1])
