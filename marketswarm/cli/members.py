@@ -15,7 +15,7 @@ def mesh(*, as_json: bool) -> None:
     \b
     alive      it beats
     suspected  silent for two intervals, or for most of its timeout
-    FAILED     its timeout is over, and it did not say goodbye; see why
+    FAILED     its timeout is over, and no goodbye was heard; see why
     left       it said goodbye
     unseen     it stands in the truth, and was never heard
 

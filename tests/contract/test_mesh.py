@@ -185,6 +185,18 @@ def test_a_restart_of_mesh_tells_of_itself_alone(swarm: Swarm, gossip: Heard) ->
     until(swarm, "rss_agg", "failed")
 
 
+def test_a_goodbye_that_nobody_heard_is_not_said_to_be_a_crash(swarm: Swarm) -> None:
+    """Said while mesh was away, for longer than the lease says so."""
+    swarm.seed(only("rss_agg"))
+    mesh_before, worker = swarm.start("mesh").ready(), swarm.start("rss_agg").ready()
+    known(swarm, "rss_agg")
+    mesh_before.kill()
+    worker.stop()
+    eventually(lambda: not swarm.system.client.exists("rss_agg:heartbeat"), "its lease is over")
+    swarm.start("mesh").ready()
+    assert until(swarm, "rss_agg", "failed")["reason"] == "silent since before mesh was started"
+
+
 def test_a_reseed_adds_members_and_buries_others(swarm: Swarm, gossip: Heard) -> None:
     """All run on; the newcomer is alive, who is gone has a tombstone, nobody else was anything but alive."""
     swarm.seed(only("rss_agg", "massive"))

@@ -142,7 +142,7 @@ def test_members_are_shown_while_the_disk_is_full(
     swarm: Swarm, system: RealServer, services: dict[str, Service]
 ) -> None:
     """The bus refuses even PING then, but all that is asked for can be read."""
-    (Path(system.client.config_get("dir")["dir"]) / "dump.rdb").mkdir()  # so nothing can be saved
+    (Path(str(system.client.config_get("dir")["dir"])) / "dump.rdb").mkdir()  # so nothing can be saved
     system.client.config_set("save", "3600 1")
     system.client.bgsave()
     eventually(lambda: not system.answers(), "PING is refused")

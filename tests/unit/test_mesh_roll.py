@@ -8,7 +8,7 @@ import pytest
 
 from marketswarm.liveness import Detector, Event, Members, State, Tally, Terms, Transition
 from marketswarm.messages import FullHeartbeat, Heartbeat, Presence
-from marketswarm.services.mesh.roll import Roll
+from marketswarm.services.mesh.roll import WENT_UNSEEN, Roll
 from marketswarm.services.watching import Finding, Judge
 
 TERMS = Terms(10, 30)
@@ -58,7 +58,7 @@ class World:
         self.members.enrol({service: ("system-redis", f"{service}:heartbeat") for service in services}, 0, EPOCH)
         for service, stands in (known or {}).items():
             self.members.turn(service, stands, EPOCH)
-        self.roll = Roll(self.members, self.clock, set())
+        self.roll = Roll(self.members, self.clock, set(), set(known or {}))
         self.detector = Detector([(service, TERMS) for service in services], 0)
         self.leases: set[str] = set()
         self.certain = True
@@ -86,6 +86,10 @@ class World:
     def stands(self, service: str = "a") -> Presence:
         """How one stands."""
         return self.members.presence(service)
+
+    def reason(self, service: str = "a") -> str:
+        """Why one stands so."""
+        return next(member.reason for member in self.members.all() if member.svc == service)
 
     def since(self, service: str = "a") -> float:
         """How long after the begin of the test it came to stand so."""
@@ -159,6 +163,27 @@ def test_after_a_restart_of_mesh_each_stands_as_it_stood(known: Presence) -> Non
     assert world.stands() is (Presence.FAILED if failed else known)
     world.beat("a")
     assert world.stands() is Presence.ALIVE
+
+
+@pytest.mark.parametrize(
+    ("heard", "cause", "reason"),
+    [
+        (False, "unknown", WENT_UNSEEN),
+        (False, "wedged", "wedged"),
+        (True, "unknown", "unknown"),
+        (True, "crashed", "crashed"),
+    ],
+)
+def test_who_went_while_mesh_was_away_is_not_said_to_have_crashed(cause: str, reason: str, *, heard: bool) -> None:
+    """Nobody listened for its goodbye; one that is still connected, or was heard since, is as it is found."""
+    world = World("a", known={"a": Presence.ALIVE})
+    if heard:
+        world.beat("a")
+    world.go(31, cause)
+    assert (world.stands(), world.reason()) == (Presence.FAILED, reason)
+    world.beat("a", 2)
+    world.go(62, cause)
+    assert world.reason() == cause
 
 
 def test_nobody_is_suspected_while_the_bus_is_away_and_a_suspect_stays_one() -> None:

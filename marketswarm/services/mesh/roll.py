@@ -3,20 +3,28 @@
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from marketswarm.clock import Clock
-from marketswarm.liveness import Detector, Event, Members, State, Tally, Terms, presence
+from marketswarm.liveness import Cause, Detector, Event, Members, State, Tally, Terms, presence
 from marketswarm.messages import FullHeartbeat, Presence
 from marketswarm.services.watching import Finding, Judge
 
+WENT_UNSEEN: Final = "silent since before mesh was started"
+"""The reason of who may have crashed, or said goodbye when nobody listened."""
 _log = logging.getLogger(__name__)
 
 
 class Roll:
-    """Is told what the judges find, of each member once; ``anew`` are those of whom another process may beat now."""
+    """Is told what the judges find, of each member once."""
 
-    def __init__(self, members: Members, clock: Clock, anew: set[str]) -> None:
+    def __init__(self, members: Members, clock: Clock, anew: set[str], unheard: set[str]) -> None:
+        """``anew`` are those of whom another process may beat now, ``unheard`` those of whom only hearsay is known.
+
+        That is what the process before this one has left, until they are heard or missed.
+        """
         self.anew = anew
+        self._unheard = unheard
         self._members = members
         self._clock = clock
         self._judges: tuple[Judge, ...] = ()
@@ -60,8 +68,11 @@ class Roll:
 
     def turned(self, finding: Finding) -> None:
         """Take in that a member went dark, or is heard."""
-        service = finding.transition.service
-        self._judge(service, self._clock.monotonic(), reason=finding.reason)
+        service, reason = finding.transition.service, finding.reason
+        if service in self._unheard and reason == Cause.UNKNOWN:
+            reason = WENT_UNSEEN
+        self._unheard.discard(service)
+        self._judge(service, self._clock.monotonic(), reason=reason)
         if finding.transition.new is State.ALIVE:
             self.anew.add(service)
 

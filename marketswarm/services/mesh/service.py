@@ -32,6 +32,7 @@ class _Past:
     members: Members | None = None
     judges: dict[str, Judge] = field(default_factory=dict)
     anew: set[str] = field(default_factory=set)
+    unheard: set[str] = field(default_factory=set)
     count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
 
@@ -41,10 +42,13 @@ async def work(daemon: Daemon) -> None:
     targets = watched_by(daemon.name, daemon.truth, daemon.settings)
     check_timeouts(targets)
     system = daemon.bus(names.SYSTEM_BUS)
-    known = past.members = past.members or await _recalled(daemon, system)
+    if past.members is None:
+        past.members = await _recalled(daemon, system)
+        past.unheard = {member.svc for member in past.members.all()}
+    known = past.members
     _enrol(daemon, known)
     past.anew &= {member.svc for member in known.all()}
-    roll = Roll(known, daemon.clock, past.anew)
+    roll = Roll(known, daemon.clock, past.anew, past.unheard)
     dark = {member.svc: "" for member in known.all() if member.state in (Presence.FAILED, Presence.LEFT)}
     judges = past.judges = seat(daemon, targets, roll, Recalled(missed=dark), legacies(past.judges))
     roll.watch(judges.values())
