@@ -111,7 +111,7 @@ class Members:
         return [service for service in self._stale if service not in self._of]
 
     def emptied(self) -> None:
-        """Take in that the bus no longer holds what it held."""
+        """Take in that the bus no longer holds what it held, or may not."""
         self._stale |= self._of.keys()
 
     @property

@@ -65,6 +65,18 @@ def test_a_bus_that_comes_back_empty_has_the_registry_again(
     assert registry(swarm) == before
 
 
+def test_a_bus_that_comes_back_with_an_older_registry_has_the_newest_again(
+    swarm: Swarm, system: RealServer, services: dict[str, Service]
+) -> None:
+    """A power cut takes the last second of writes, and leaves as many entries as there were."""
+    system.client.save()
+    services["massive"].stop()
+    eventually(lambda: states(swarm)["massive"] == "left", "massive has left")
+    system.kill()
+    system.start()
+    eventually(lambda: states(swarm).get("massive") == "left", lambda: f"the newest is back; there is {states(swarm)}")
+
+
 def test_nobody_is_suspected_for_a_bus_that_hangs(
     swarm: Swarm, system: RealServer, services: dict[str, Service]
 ) -> None:

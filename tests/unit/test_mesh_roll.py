@@ -237,6 +237,15 @@ def test_who_may_be_another_process_is_looked_up_at_once_and_until_its_bus_tells
     assert [member.boot for member in world.members.all()] == ["b1", ""]
 
 
+@pytest.mark.parametrize(("bus", "stored"), [("system-redis", ["a", "b"]), ("market-redis", [])])
+def test_a_bus_that_is_back_is_given_all_that_it_should_hold(bus: str, stored: list[str]) -> None:
+    """It may have lost its last writes and have as many entries as before; only the registry's bus has any."""
+    world = World("a", "b")
+    world.members.keep(world.members.stale())
+    world.roll.bus_again(bus)
+    assert sorted(member.svc for member in world.members.stale()) == stored
+
+
 def test_who_lives_between_two_rounds_was_there() -> None:
     """One that was heard and convicted before anybody looked has failed, and is not unseen."""
     world = World("a")

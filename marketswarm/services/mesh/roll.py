@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+from marketswarm import names
 from marketswarm.clock import Clock
 from marketswarm.liveness import Cause, Detector, Event, Members, State, Tally, Terms, presence
 from marketswarm.messages import FullHeartbeat, Presence
@@ -90,7 +91,9 @@ class Roll:
         _log.info("%s: heard again after %.1f s", bus, lost_sec)
 
     def bus_again(self, bus: str) -> None:
-        """Leave it be: each round looks whether the bus still has what it had."""
+        """Have all stored anew where the registry is: as many entries as before may still be older ones."""
+        if bus == names.SYSTEM_BUS:
+            self._members.emptied()
 
     def storm(self, bus: str, group: str, silent: list[str], watched: int) -> None:
         """Leave it to healer; each member is told of."""
