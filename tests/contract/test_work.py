@@ -12,6 +12,9 @@ from marketswarm.clock import SystemClock
 from marketswarm.daemon import Daemon, Work
 from marketswarm.errors import StalledError
 from marketswarm.sd import Manager
+from marketswarm.services import mesh
+from marketswarm.services.mesh import rounds
+from marketswarm.services.mesh.registry import Registry
 from marketswarm.truth import Loaded
 
 
@@ -74,6 +77,21 @@ def test_one_wedged_part_among_several_stops_the_beat(swarm: Swarm) -> None:
             await asyncio.sleep(0.01)
 
     assert beats(swarm, half_wedges, 8 * INTERVAL_SEC) == 1
+
+
+def test_mesh_whose_rounds_are_wedged_does_not_beat(
+    swarm: Swarm, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its judges turn: what it has left on the bus is old, and a beat would say that it is not."""
+
+    async def wedges(_registry: Registry) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(Registry, "look", wedges)
+    monkeypatch.setattr(rounds, "ROUND_SEC", INTERVAL_SEC)
+    live(swarm, mesh.work, 16 * INTERVAL_SEC)
+    assert sum("makes no progress" in record.message for record in caplog.records) == 1
 
 
 def test_progress_again_is_a_beat_again(swarm: Swarm) -> None:

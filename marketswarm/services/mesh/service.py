@@ -5,6 +5,7 @@ changes is told on ``mesh:gossip``.
 """
 
 import asyncio
+import functools
 import itertools
 import logging
 from collections import Counter
@@ -19,6 +20,7 @@ from marketswarm.messages import Presence
 from marketswarm.services.mesh.identities import Identities
 from marketswarm.services.mesh.registry import Registry, recall, steady
 from marketswarm.services.mesh.roll import Roll
+from marketswarm.services.mesh.rounds import Rounds
 from marketswarm.services.mesh.waiting import Waiting
 from marketswarm.services.watching import Judge, Recalled, legacies, seat, settle_memory
 
@@ -60,9 +62,13 @@ async def work(daemon: Daemon) -> None:
         for judge in judges.values():
             await judge.tried.wait()
         _log.info("listening to %d heartbeat(s) on %d bus(es)", len(targets), len(judges))
-        group.create_task(_rounds(daemon, roll, known, registry))
+        identities, waiting = _identities(daemon, known), Waiting(_singletons(daemon))
+        mark = functools.partial(daemon.progress.mark, "rounds")
+        rounds = Rounds(roll, known, registry, identities, waiting, clock=daemon.clock, mark=mark)
+        group.create_task(_go_round(daemon, rounds))
+        rounds.mark()
         daemon.started()
-        await _turn(daemon, known)
+        await _turn(daemon, known, rounds)
 
 
 async def _recalled(daemon: Daemon, system: Bus) -> Members:
@@ -93,22 +99,14 @@ def _singletons(daemon: Daemon) -> dict[str, Bus]:
     return {service: daemon.bus(tenancy.bus) for service, tenancy in found.items() if tenancy}
 
 
-async def _rounds(daemon: Daemon, roll: Roll, known: Members, registry: Registry) -> None:
+async def _go_round(daemon: Daemon, rounds: Rounds) -> None:
     """Bring the registry up to date, again and again."""
-    identities, waiting = _identities(daemon, known), Waiting(_singletons(daemon))
     while True:
-        anew = frozenset(roll.anew)
-        found, standbys, answers, _ = await asyncio.gather(
-            identities.read(anew), waiting.read(), registry.look(), roll.look()
-        )
-        roll.identify(found, anew)
-        known.stand_by(standbys)
-        if answers:
-            await registry.write(but=roll.anew)
+        await rounds.turn()
         await daemon.pause()
 
 
-async def _turn(daemon: Daemon, known: Members) -> None:
+async def _turn(daemon: Daemon, known: Members, rounds: Rounds) -> None:
     """Keep the status line true; also the sign that this loop turns."""
     said = ""
     while True:
@@ -118,4 +116,5 @@ async def _turn(daemon: Daemon, known: Members) -> None:
             said = line
             daemon.status(line)
         daemon.progress.mark()
+        rounds.mark()
         await daemon.pause()
