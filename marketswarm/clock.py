@@ -17,6 +17,11 @@ class Clock(Protocol):
         """Seconds since the epoch; may jump."""
 
 
+def steady(clock: Clock) -> float:
+    """Give the time in seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+    return clock.monotonic() + clock.suspended()
+
+
 class SystemClock:
     """The clocks of this machine."""
 

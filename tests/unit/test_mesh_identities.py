@@ -2,35 +2,43 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from marketswarm.bus import Bus, Lease
+from marketswarm.address import Address
+from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.line import Command
 from marketswarm.services.mesh.identities import AT_A_TIME, Identities
 
 
-class Leases:
-    """A bus that has the lease of every service but ``s0``, and notes who was asked for."""
+class Leases(Bus):
+    """A bus that has the lease of every service but ``s0``, and notes who was asked for in each round trip."""
 
     def __init__(self, trouble: Exception | None = None) -> None:
+        super().__init__("system-redis", Address(host="127.0.0.1", port=1), client_name="test")
         self.asked: list[set[str]] = []
         self.trouble = trouble
 
-    async def leases(self, services: Iterable[str]) -> dict[str, Lease]:
-        """Give them."""
-        self.asked.append(set(services))
+    async def ask(self, commands: Sequence[Command], *, refusals: bool = False) -> list[Any]:
+        """Give them: it is not asked how long they will be there."""
+        assert ({command[0] for command in commands}, refusals) == ({"MGET"}, False)
+        asked = [[str(key).removesuffix(":heartbeat") for key in command[1:]] for command in commands]
+        self.asked.append({service for services in asked for service in services})
         if self.trouble:
             raise self.trouble
-        beats = {svc: json.dumps({"svc": svc, "i": 1, "ts": 2, "boot": f"of {svc}"}) for svc in self.asked[-1] - {"s0"}}
-        return {svc: Lease(beat.encode(), 1000) for svc, beat in beats.items()}
+        return [[self._lease(service) for service in services] for services in asked]
+
+    def _lease(self, service: str) -> bytes | None:
+        beat = {"svc": service, "i": 1, "ts": 2, "boot": f"of {service}"}
+        return json.dumps(beat).encode() if service != "s0" else None
 
 
-def read(buses: dict[Leases, set[str]], *rounds: set[str]) -> list[dict[str, str | None]]:
+def read(buses: Mapping[Bus, set[str]], *rounds: set[str]) -> list[dict[str, str | None]]:
     """Read in so many rounds, each with those who cannot wait; gives the boot of each, None where there is no lease."""
-    identities = Identities({cast("Bus", bus): services for bus, services in buses.items()})
+    identities = Identities(buses)
 
     async def run() -> list[dict[str, str | None]]:
         found = [await identities.read(at_once) for at_once in rounds]
@@ -57,6 +65,15 @@ def test_many_take_turns_and_who_cannot_wait_is_read_at_once() -> None:
     (found,) = read({bus: services}, {late, "elsewhere"})
     assert late in found
     assert "elsewhere" not in found
+
+
+def test_ten_thousand_cost_one_round_trip_a_round() -> None:
+    """However many of them cannot wait: a bus is asked once, not once for each."""
+    bus, services = Leases(), {f"s{number}" for number in range(10_000)}
+    (found,) = read({bus: services}, services)
+    assert (len(bus.asked), set(found)) == (1, services)
+    read({bus: services}, *[set()] * 3)
+    assert len(bus.asked) == 4
 
 
 @pytest.mark.parametrize(

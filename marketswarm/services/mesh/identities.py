@@ -35,9 +35,9 @@ class Identities:
         wanted = set(itertools.islice(self._turns[bus], min(AT_A_TIME, len(members))))
         wanted |= {service for service in at_once if service in members}
         try:
-            leases = await bus.leases(wanted)
+            beats = await bus.beats(wanted)
         except BusUnreachableError:
             return {}
         except BusRefusedError:
-            leases = {}
-        return {svc: decode_full(leases[svc].raw, svc) if svc in leases else None for svc in wanted}
+            beats = {}
+        return {svc: decode_full(beats[svc], svc) if svc in beats else None for svc in wanted}

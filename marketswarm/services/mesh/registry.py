@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from marketswarm import names
 from marketswarm.bus import Bus
-from marketswarm.clock import Clock
+from marketswarm.clock import Clock, steady
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.liveness import Members
 from marketswarm.messages import Change, Member, decode_member, encode
@@ -17,11 +17,6 @@ BATCH = 500
 """How many entries go in one transaction: it blocks the bus for a few milliseconds."""
 _NAMED = 10
 _log = logging.getLogger(__name__)
-
-
-def steady(clock: Clock) -> float:
-    """Give the time in seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
-    return clock.monotonic() + clock.suspended()
 
 
 async def recall(bus: Bus) -> list[Member]:

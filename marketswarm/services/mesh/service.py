@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 
 from marketswarm import names
 from marketswarm.bus import Bus
+from marketswarm.clock import steady
 from marketswarm.daemon import Daemon, check_timeouts, members, watched_by
 from marketswarm.liveness import Members
 from marketswarm.messages import Presence
 from marketswarm.services.mesh.identities import Identities
-from marketswarm.services.mesh.registry import Registry, recall, steady
+from marketswarm.services.mesh.registry import Registry, recall
 from marketswarm.services.mesh.roll import Roll
 from marketswarm.services.mesh.rounds import Rounds
 from marketswarm.services.mesh.waiting import Waiting
