@@ -1,11 +1,15 @@
 """Who stands by to own each singleton, by what its bus has noted."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 
 from marketswarm import ownership
 from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError, BusUnreachableError
+
+AT_A_TIME = 100
+"""Of so many singletons a round asks; of more, they take turns."""
 
 
 class Waiting:
@@ -14,14 +18,19 @@ class Waiting:
     def __init__(self, singletons: Mapping[str, Bus]) -> None:
         """``singletons`` gives the bus that has the lease of each."""
         self._singletons = singletons
+        self._turns = itertools.cycle(singletons)
 
     async def read(self) -> dict[str, tuple[str, ...]]:
-        """Name the hosts on which others stand by; a singleton whose bus does not say is left out."""
-        found = await asyncio.gather(*(self._read(service, bus) for service, bus in self._singletons.items()))
-        return {service: hosts for service, hosts in zip(self._singletons, found, strict=True) if hosts is not None}
+        """Name the hosts on which others stand by, for those whose turn it is.
 
-    async def _read(self, service: str, bus: Bus) -> tuple[str, ...] | None:
+        A singleton whose bus does not say is left out.
+        """
+        asked = list(itertools.islice(self._turns, min(AT_A_TIME, len(self._singletons))))
+        found = await asyncio.gather(*map(self._read, asked))
+        return {service: hosts for service, hosts in zip(asked, found, strict=True) if hosts is not None}
+
+    async def _read(self, service: str) -> tuple[str, ...] | None:
         try:
-            return await ownership.standbys(bus, service)
+            return await ownership.standbys(self._singletons[service], service)
         except (BusUnreachableError, BusRefusedError):
             return None
