@@ -31,7 +31,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Of the process that is known which its lease tells: nothing of a program that only publishes. ``i`` and ``ts`` are
     of the last beat that was read when this was written. ``reason`` is why it failed, or LEFT_TRUTH. ``standbys`` are
-    the processes that wait to take its place.
+    the hosts of the processes that wait to take its place.
     """
 
     svc: str
