@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from marketswarm import names
+from marketswarm.clock import steady
 from marketswarm.daemon import Daemon
 from marketswarm.errors import ProbesFailedError
 from marketswarm.feeds.politeness import BUSY_CAP_SEC
@@ -143,9 +144,9 @@ class Prober:
     async def _find(self, target: Target) -> Result:
         """Probe a target; what a process that stood still meanwhile finds says nothing of it."""
         async with self._places:
-            began = self._steady()
+            began = steady(self._clock)
             found = await self._methods.probe(target)
-            stood_still = self._steady() - began > target.timeout_sec + STALL_SEC
+            stood_still = steady(self._clock) - began > target.timeout_sec + STALL_SEC
         if not (stood_still and found.bad):
             return found
         _log.warning("%s: this process stood still while it was probed", target.name)
@@ -209,10 +210,6 @@ class Prober:
         failed = [target.name for target in self._targets if standings.get(target.name, Standing()).told]
         named = ", ".join(failed[:_NAMED]) + ", ..." * (len(failed) > _NAMED)
         return f"{len(self._targets)} target(s), {len(failed)} failed" + (f": {named}" if failed else "")
-
-    def _steady(self) -> float:
-        """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
-        return self._clock.monotonic() + self._clock.suspended()
 
     def _now(self) -> int:
         return int(self._clock.wall())
