@@ -21,8 +21,8 @@ def mesh(*, as_json: bool) -> None:
 
     The host, process and version are those of the last process that beat, as its lease tells them; of a program that
     only publishes its beats, nothing of that is known. A truth that is not the one on the buses is marked old. Standbys
-    are the hosts on which others wait to own a singleton; on which truth those run is not shown. What has left the truth
-    is shown for a day more.
+    are the hosts on which others wait to own a singleton; on which truth those run is not shown. What has left the
+    truth is shown for a day more.
 
     mesh has to run for this: it keeps mesh:services on system-redis, and publishes each change on mesh:gossip.
 
