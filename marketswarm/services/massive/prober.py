@@ -106,6 +106,7 @@ class Prober:
             for target in self._targets:
                 attend = self._attend if target.kind is Kind.NETWORK else self._attend_market
                 group.create_task(attend(target))
+            self._daemon.started()
             while True:
                 self._daemon.progress.mark()
                 await self._daemon.pause()

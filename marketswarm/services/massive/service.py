@@ -48,7 +48,6 @@ async def work(daemon: Daemon) -> None:
     if probing.strict and not past.insisted:
         await prober.insist()
         past.insisted = True
-    daemon.started()
     async with asyncio.TaskGroup() as group:
         group.create_task(recorder.run())
         group.create_task(past.memory.told.keep(system, daemon.clock))

@@ -55,7 +55,6 @@ async def work(daemon: Daemon) -> None:
         worker = Worker(
             daemon=daemon, backlog=backlog, reader=reader, bench=bench, hand=hand, store=store, recovery=recovery
         )
-        daemon.started()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(membership.keep())

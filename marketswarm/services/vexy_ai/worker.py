@@ -52,6 +52,8 @@ class Worker:
             group.create_task(self._daemon.report(self._says))
             for _ in range(self._bench.places):
                 group.create_task(self._lane())
+            self._daemon.started()
+            self._daemon.progress.mark()  # the first beat does not wait until the queue was asked
             while True:
                 # Half a hand at least: fewer reads, and larger ones.
                 await self._marking(self._hand.wait_free((self._hand.limit + 1) // 2))
