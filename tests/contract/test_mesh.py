@@ -189,7 +189,7 @@ def test_a_goodbye_that_nobody_heard_is_not_said_to_be_a_crash(swarm: Swarm) -> 
     """Said while mesh was away, for longer than the lease says so."""
     swarm.seed(only("rss_agg"))
     mesh_before, worker = swarm.start("mesh").ready(), swarm.start("rss_agg").ready()
-    known(swarm, "rss_agg")
+    until(swarm, "rss_agg", "alive")
     mesh_before.kill()
     worker.stop()
     eventually(lambda: not swarm.system.client.exists("rss_agg:heartbeat"), "its lease is over")
