@@ -14,6 +14,10 @@ class Progress:
         """Say that this part has made a turn."""
         self._turns[part] = self._turns.get(part, 0) + 1
 
+    def drop(self, part: str) -> None:
+        """Ask no more turns of this part: it is over."""
+        self._turns.pop(part, None)
+
     def watch(self) -> "Watch":
         """Look from one's own point in time on."""
         return Watch(self._turns)

@@ -26,6 +26,8 @@ POLL_SEC: Final = 1.0
 """How often who stands by asks at least; when the lease runs out it asks at once."""
 AGAIN_SEC: Final = 0.1
 LEAVE_SEC: Final = 0.5
+_STANDING_BY: Final = "standing by"
+"""The part of the progress that this is, until there is work."""
 _log = logging.getLogger(__name__)
 
 
@@ -93,7 +95,7 @@ class Singleton:
         said = ""
         self._bus.loud = True
         while not await self._ask():
-            progress.mark()
+            progress.mark(_STANDING_BY)
             if self.cut_off:
                 beats.set()
             if self.says != said:
@@ -101,7 +103,8 @@ class Singleton:
                 manager.status(said)
                 self._tell_of_standing_by(manager)
             await asyncio.sleep(self._pause_sec())
-            progress.mark()
+            progress.mark(_STANDING_BY)
+        progress.drop(_STANDING_BY)
         self._bus.loud = False  # from now on the work's own connections tell of a loss
         self._pulse.token = self._hold.token
         _log.info("%s: %s", self._service, self.says)

@@ -125,17 +125,24 @@ def test_any_service_may_be_one(swarm: Swarm) -> None:
     second.close()
 
 
+RAW = json.dumps(truth(mesh={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True})).encode()
+LOADED = Loaded(parse(RAW), hashlib.sha256(RAW).hexdigest())
+
+
+def alone(swarm: Swarm, clock: SystemClock | None = None) -> Daemon:
+    """Make a process of a singleton, which lives in this one."""
+    return Daemon("mesh", settings.load(swarm.environ), LOADED, Manager(present=False), clock or SystemClock())
+
+
 def lives(swarm: Swarm, work: Work, clock: SystemClock | None = None) -> None:
     """Let a singleton live in this process until it owns the service no more, and another life begin."""
-    raw = json.dumps(truth(mesh={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True})).encode()
-    loaded = Loaded(parse(raw), hashlib.sha256(raw).hexdigest())
 
     async def scene() -> None:
-        daemon = Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), clock or SystemClock())
-        assert await daemon.live(work) == loaded
+        daemon = alone(swarm, clock)
+        assert await daemon.live(work) == LOADED
         with suppress(TimeoutError):
             async with asyncio.timeout(INTERVAL_SEC):
-                await daemon.moved(loaded).live(Daemon.idle)
+                await daemon.moved(LOADED).live(Daemon.idle)
 
     asyncio.run(scene())
 
@@ -154,6 +161,28 @@ def test_work_that_makes_no_progress_is_stopped_and_passed_on(swarm: Swarm) -> N
 
     lives(swarm, hangs)
     assert left_ms[0] < TIMEOUT_SEC * 1000 / 2 / 3
+
+
+def test_work_need_not_name_its_parts_as_standing_by_does(swarm: Swarm) -> None:
+    """Who owned it after another did, and marks a part of its own only, keeps it and beats."""
+    swarm.system.client.set("mesh:owner", '{"owner":"x","token":1,"host":"h"}', px=300)
+    swarm.system.client.set("mesh:token", 1)
+
+    async def turns(daemon: Daemon) -> None:
+        daemon.started()
+        while True:
+            daemon.progress.mark("own")
+            await daemon.pause()
+
+    async def scene() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 * TIMEOUT_SEC):
+                await alone(swarm).live(turns)
+                raise AssertionError("it has lost it")
+
+    with listening(swarm.system, "mesh:heartbeat") as heard:
+        asyncio.run(scene())
+        assert len(heard()) > TIMEOUT_SEC / INTERVAL_SEC
 
 
 def test_work_that_is_fenced_off_ends(swarm: Swarm) -> None:

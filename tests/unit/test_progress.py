@@ -71,3 +71,16 @@ def test_observers_do_not_take_each_others_turns() -> None:
     assert one.made()
     assert other.made()
     assert not one.made()
+
+
+def test_a_part_that_is_over_need_not_turn() -> None:
+    """The others are progress without it; with no other there is none."""
+    progress = Progress()
+    watch = progress.watch()
+    progress.mark("before")
+    assert watch.made()
+    progress.drop("before")
+    progress.drop("before")
+    assert not watch.made()
+    progress.mark("after")
+    assert [watch.made(), watch.made()] == [True, False]
