@@ -171,9 +171,8 @@ class Daemon:
             return
         await self._singleton.stand_by(self.progress, self._manager, self._started)
         self.status("starting")
-        watch = self.progress.watch()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._singleton.keep(lambda: not self._started.is_set() or watch.made()))
+            group.create_task(self._singleton.keep(self.progress.watch(), self._started))
             await self._work(work)
 
     async def _work(self, work: "Work") -> NoReturn:

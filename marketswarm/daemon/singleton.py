@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +12,7 @@ from marketswarm.bus import TIMEOUT_SEC, Bus, client_name
 from marketswarm.clock import Clock
 from marketswarm.daemon.hold import Hold
 from marketswarm.daemon.position import own_position
-from marketswarm.daemon.progress import Progress
+from marketswarm.daemon.progress import Progress, Watch
 from marketswarm.daemon.pulse import Pulse
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.messages import decode_full
@@ -26,6 +25,8 @@ POLL_SEC: Final = 1.0
 """How often who stands by asks at least; when the lease runs out it asks at once."""
 AGAIN_SEC: Final = 0.1
 LEAVE_SEC: Final = 0.5
+GIVE_WAY_SEC: Final = 1.5 * POLL_SEC
+"""For so long one whose work made no progress does not ask: each that stands by does meanwhile."""
 _STANDING_BY: Final = "standing by"
 """The part of the progress that this is, until there is work."""
 _log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Singleton:
         """What came of the last question, for people."""
         self.stands_by = False
         """Whether the bus has said last that another owns the service, and has noted that this one stands by."""
+        self.wedged = False
+        """Whether its work made no progress and lost it the lease, and has not earned a renewal since."""
         self._service = service
         self._lease_sec = terms.tenancy.lease_sec
         self._pulse = pulse
@@ -68,6 +71,8 @@ class Singleton:
         self._ownership = Ownership(self._bus, service, pulse.boot, pulse.host)
         self._asked = 0.0
         """When the last question that is over was asked."""
+        self._stalled = False
+        """Whether the work had made no progress when a renewal was last due."""
         self._owned_by = ""
         self._others_left_sec = 0.0
         self._refusal = ""
@@ -94,6 +99,8 @@ class Singleton:
         """
         said = ""
         self._bus.loud = True
+        if self.wedged and not self.owns:
+            await self._give_way(progress, manager)
         while not await self._ask():
             progress.mark(_STANDING_BY)
             if self.cut_off:
@@ -109,12 +116,22 @@ class Singleton:
         self._pulse.token = self._hold.token
         _log.info("%s: %s", self._service, self.says)
 
-    async def keep(self, made: Callable[[], bool]) -> None:
-        """Renew the lease as long as progress is ``made``; raises LostError when this process may own it no more."""
+    async def keep(self, watch: Watch, started: asyncio.Event) -> None:
+        """Renew the lease, from the start of the work on as it makes progress.
+
+        Raises LostError when this process may own it no more.
+        """
         while (left_sec := self._hold.left_sec(self._now())) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_sec):
-                    await self._renew(made)
+                    await self._renew(watch, started)
+        if self._stalled and not self.stands_by:
+            if not self.wedged:
+                _log.error(
+                    "%s: its work makes no progress, it gives the lease back; look for what it waits for", self._service
+                )
+            self.wedged = True
+            raise LostError("it made no progress")
         raise LostError(self._owned_by if self.stands_by else f"its lease on {self._bus.name} has run out")
 
     def fenced(self) -> None:
@@ -123,6 +140,8 @@ class Singleton:
 
     async def speaks(self, bus: Bus) -> bool:
         """Whether this process may say how the service is: as the owner, or cut off, where no later owner beats."""
+        if self.wedged:
+            return False
         return self.owns or (self.cut_off and not await self._is_replaced(bus))
 
     async def may_beat(self, bus: Bus) -> bool:
@@ -131,10 +150,10 @@ class Singleton:
         After a partition from both buses the one of the beats may answer sooner, and not know of a later owner yet: so
         the lease's is asked once more.
         """
-        if self.owns:
-            return True
         if not await self.speaks(bus):
             return False
+        if self.owns:
+            return True
         since = self._now()
         while True:
             await asyncio.sleep(AGAIN_SEC)
@@ -143,16 +162,33 @@ class Singleton:
 
     async def leave(self) -> None:
         """Give the lease back, and stand by no more; a bus that does not take it is let be."""
+        await self._give_back()
+        await self._bus.close()
+
+    async def _give_back(self) -> None:
         with contextlib.suppress(BusUnreachableError, BusRefusedError, TimeoutError):
             async with asyncio.timeout(LEAVE_SEC):
                 await self._ownership.leave(self._hold.token)
         self._hold.refused()
-        await self._bus.close()
 
-    async def _renew(self, made: Callable[[], bool]) -> None:
+    async def _give_way(self, progress: Progress, manager: Manager) -> None:
+        """Let another one take the lease, if there is one."""
+        manager.status("waiting: its work made no progress, so another may own it")
+        await self._give_back()
+        until = self._now() + GIVE_WAY_SEC
+        while self._now() < until:
+            progress.mark(_STANDING_BY)
+            await asyncio.sleep(AGAIN_SEC)
+
+    async def _renew(self, watch: Watch, started: asyncio.Event) -> None:
         await asyncio.sleep(self._hold.renew_in_sec(self._now()))
+        if self.wedged:
+            watch.made()  # so far it came in the life before, too: only a turn from now on earns a renewal
         while True:
-            if made() and (await self._ask() or self.stands_by):
+            turned = watch.made()
+            self._stalled = started.is_set() and not turned
+            if not self._stalled and (await self._ask() or self.stands_by):
+                self.wedged = self.wedged and not turned
                 return
             await asyncio.sleep(AGAIN_SEC)
 

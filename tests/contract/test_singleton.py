@@ -4,10 +4,12 @@ import asyncio
 import hashlib
 import json
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
+import pytest
 from feeding import document, feed, reading
 from feedserver import FeedServer
 from owning import LEASE_SEC, OWNER, bus_ms, comes, one_writer_at_a_time, owner, pair, singleton, token
@@ -147,20 +149,87 @@ def lives(swarm: Swarm, work: Work, clock: SystemClock | None = None) -> None:
     asyncio.run(scene())
 
 
-def test_work_that_makes_no_progress_is_stopped_and_passed_on(swarm: Swarm) -> None:
-    """Its process lives and its loop turns; it beats no more, and renews no lease."""
-    left_ms: list[int] = []
-
-    async def hangs(daemon: Daemon) -> None:
-        daemon.started()
+async def hangs(daemon: Daemon) -> None:
+    """Be wedged: the process lives, its loop turns, and the work has made a few turns."""
+    daemon.started()
+    for _ in range(3):
         daemon.progress.mark()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            left_ms.append(int(swarm.system.client.pttl("mesh:owner")))
+        await asyncio.sleep(0)
+    await asyncio.Event().wait()
 
-    lives(swarm, hangs)
-    assert left_ms[0] < TIMEOUT_SEC * 1000 / 2 / 3
+
+async def happens(check: Callable[[], object], what: str) -> None:
+    """Wait for something while the others in this process go on."""
+    await asyncio.to_thread(eventually, check, what)
+
+
+async def stopped(*lives: asyncio.Task[None]) -> None:
+    """Stop them, as SIGTERM does."""
+    for life in lives:
+        life.cancel()
+    await asyncio.wait(lives)
+
+
+async def on(daemon: Daemon, work: Work) -> None:
+    """Live one life after another."""
+    while True:
+        daemon = daemon.moved(await daemon.live(work))
+
+
+def test_work_that_makes_no_progress_is_stopped_and_passed_on(swarm: Swarm, caplog: pytest.LogCaptureFixture) -> None:
+    """Its process stands by, once another has had time to take the lease; which then owns it and beats."""
+    client = swarm.system.client
+
+    async def scene() -> None:
+        first = asyncio.create_task(on(alone(swarm), hangs))
+        await happens(lambda: client.exists("mesh:owner"), "the first owns it")
+        before = swarm.system.json("mesh:owner") or {}
+        second = asyncio.create_task(on(alone(swarm), Daemon.idle))
+        await happens(lambda: (swarm.system.json("mesh:owner") or before)["owner"] != before["owner"], "a hand-over")
+        await happens(lambda: client.hkeys("mesh:standbys") == [before["owner"].encode()], "the first stands by")
+        after = swarm.system.json("mesh:owner") or before
+        assert after["token"] > before["token"]
+        await happens(lambda: (swarm.system.json("mesh:heartbeat") or {}).get("token") == after["token"], "a beat")
+        await stopped(first, second)
+
+    asyncio.run(scene())
+    told = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert [line for line in told if "gives the lease back" in line] == [
+        "mesh: its work makes no progress, it gives the lease back; look for what it waits for"
+    ]
+
+
+def test_work_that_hangs_in_each_life_beats_in_the_first_only(swarm: Swarm) -> None:
+    """Nobody else is there to take over: it has the lease again and again, and healer has to miss it."""
+    beats: list[int] = []
+
+    async def scene() -> None:
+        with listening(swarm.system, "mesh:heartbeat") as heard:
+
+            async def hangs_again(daemon: Daemon) -> None:
+                beats.append(len(heard()))
+                await hangs(daemon)
+
+            living = asyncio.create_task(on(alone(swarm), hangs_again))
+            await happens(lambda: len(beats) == 4, "the fourth life")
+            await stopped(living)
+
+    asyncio.run(scene())
+    assert beats[0] == 0 < beats[1] == beats[2] == beats[3]
+
+
+def test_work_that_turns_again_after_it_hung_beats_again(swarm: Swarm) -> None:
+    """In its next life, once it has earned a renewal of the lease."""
+
+    async def scene() -> None:
+        daemon = alone(swarm)
+        await daemon.live(hangs)
+        with listening(swarm.system, "mesh:heartbeat") as heard:
+            living = asyncio.create_task(on(daemon.moved(LOADED), Daemon.idle))
+            await happens(lambda: len(heard()) > 3, "beats")
+            await stopped(living)
+
+    asyncio.run(scene())
 
 
 def test_work_need_not_name_its_parts_as_standing_by_does(swarm: Swarm) -> None:
