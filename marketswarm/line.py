@@ -5,6 +5,7 @@ cannot pay that.
 """
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import struct
@@ -64,10 +65,15 @@ async def connect(to: Address, factory: Callable[[], _P], give_up_sec: float) ->
         transport, protocol = await loop.create_connection(factory, to.host, to.port, ssl=context)
     # The kernel would deliver a beat of a partition's begin at its end, also for a process that has died meanwhile;
     # see tcp(7).
-    transport.get_extra_info("socket").setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(give_up_sec * 1000)
-    )
+    _set(transport, socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(give_up_sec * 1000))
     return protocol
+
+
+def _set(transport: asyncio.BaseTransport, level: int, option: int, value: int | bytes) -> None:
+    """Set an option of a connection; one that is over, as TLS knows no more when it tells of the end, needs none."""
+    with contextlib.suppress(OSError):
+        if wire := transport.get_extra_info("socket"):
+            wire.setsockopt(level, option, value)
 
 
 class Line:
@@ -181,8 +187,7 @@ class _Wire(asyncio.Protocol):
         """
         self.ended = True
         if self._questions:
-            wire = self._transport.get_extra_info("socket")
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROPPED_WHEN_CLOSED)
+            _set(self._transport, socket.SOL_SOCKET, socket.SO_LINGER, _DROPPED_WHEN_CLOSED)
         while self._questions:
             question = self._questions.popleft()
             if not question.done.done():

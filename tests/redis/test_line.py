@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
+from receivers import Trust
 from testkit import Swarm, free_port
 
 from marketswarm.address import Address
@@ -23,7 +26,7 @@ def line_to(port: int) -> Line:
 
 
 @contextlib.asynccontextmanager
-async def serving(serve: Serve) -> AsyncIterator[int]:
+async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Serve on a port of loopback, which is given."""
     port = free_port()
     served: set[asyncio.Task[None]] = set()
@@ -35,7 +38,7 @@ async def serving(serve: Serve) -> AsyncIterator[int]:
         with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.CancelledError):
             await serve(reader, writer)
 
-    server = await asyncio.start_server(one, "127.0.0.1", port)
+    server = await asyncio.start_server(one, "127.0.0.1", port, ssl=tls)
     try:
         yield port
     finally:
@@ -69,6 +72,33 @@ async def loads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.write(b"+OK\r\n")
     while await reader.read(1000):
         writer.write(b"-LOADING Redis is loading the dataset in memory\r\n")
+
+
+async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer the login, and close the connection at the next question."""
+    await reader.read(1000)
+    writer.write(b"+OK\r\n")
+    await reader.read(1000)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_who_waits_for_a_server_that_hangs_up_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, tls: bool
+) -> None:
+    """At once, also where TLS lets go of the connection before it tells of its end."""
+    authority = Trust(tmp_path)
+    for name, value in authority.environ.items():
+        monkeypatch.setenv(name, value)
+
+    async def run() -> None:
+        async with serving(hangs_up, authority.server() if tls else None) as port:
+            line = Line(Address(host="127.0.0.1", port=port, tls=tls), client_name="test", timeout_sec=60)
+            with pytest.raises(ConnectionError):
+                async with asyncio.timeout(30):
+                    await line.ask([("PING",)])
+            line.close()
+
+    asyncio.run(run())
 
 
 def test_answers_come_in_order_and_a_no_among_them_is_an_answer(swarm: Swarm) -> None:
