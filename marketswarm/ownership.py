@@ -13,7 +13,8 @@ from marketswarm.messages import UNREADABLE, encode
 
 # A token is given to one owner only, and each is higher than those before: also after the bus was emptied, by its
 # clock. One whose answer was lost is found again in the lease. That is renewed by PEXPIRE, which a bus takes also when
-# its memory is full.
+# its memory is full; then nobody is noted who stands by, and all the same told who owns it. A lease says for how long
+# it was given, since that grows where the clock of the bus goes back.
 _TAKE: Final = """
 local owner, token, standbys = KEYS[1], KEYS[2], KEYS[3]
 local me, host, mine, ttl, beat = unpack(ARGV)
@@ -28,25 +29,29 @@ local by, given = string.match(held or '', '"owner":"(%w+)","token":(%d+)')
 if by == me and given == newest then mine = newest end
 if held and newest ~= mine then
   beat = string.sub(beat, 1, -2) .. ',"until":' .. string.format('%.0f', now + ttl) .. '}'
-  redis.call('HSET', standbys, me, beat)
-  redis.call('PEXPIRE', standbys, ttl)
-  return {'', held, redis.call('PTTL', owner)}
+  redis.pcall('HSET', standbys, me, beat)
+  redis.pcall('PEXPIRE', standbys, ttl)
+  local left, longest = redis.call('PTTL', owner), tonumber(string.match(held, '"ttl":(%d+)') or ttl)
+  if left > longest then
+    redis.call('PEXPIRE', owner, longest)
+    left = longest
+  end
+  return {'', held, left}
 end
-if held then
-  redis.call('PEXPIRE', owner, ttl)
-else
+if not held then
   if mine == '' or newest and newest ~= mine then
     mine = string.format('%.0f', math.max((tonumber(newest) or 0) + 1, now))
   end
   redis.call('SET', token, mine)
-  redis.call('SET', owner, '{"owner":"' .. me .. '","token":' .. mine .. ',"host":' .. host .. '}', 'PX', ttl)
 end
+local lease = '{"owner":"' .. me .. '","token":' .. mine .. ',"ttl":' .. ttl .. ',"host":' .. host .. '}'
+if held == lease then redis.call('PEXPIRE', owner, ttl) else redis.call('SET', owner, lease, 'PX', ttl) end
 redis.call('HDEL', standbys, me)
 return {mine, '', 0}
 """
 _LEAVE: Final = """
-redis.call('HDEL', KEYS[3], ARGV[1])
-if redis.call('GET', KEYS[2]) == ARGV[2] then return redis.call('DEL', KEYS[1]) end
+redis.call('HDEL', KEYS[2], ARGV[1])
+if string.match(redis.call('GET', KEYS[1]) or '', '"owner":"(%w+)"') == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0
 """
 FENCE: Final = f"""
@@ -127,9 +132,10 @@ class Ownership:
         mine, held, left_ms = answer
         return Mine(int(mine)) if mine else Others(_read(held).host, left_ms)
 
-    async def leave(self, token: int) -> None:
-        """Give the lease back if it is mine, and stand by no more."""
-        await self._bus.ask([("EVAL", _LEAVE, len(self._keys), *self._keys, self._process, token)])
+    async def leave(self) -> None:
+        """Give the lease back if it is mine, also where nobody was told so, and stand by no more."""
+        owner, _, standbys = self._keys
+        await self._bus.ask([("EVAL", _LEAVE, 2, owner, standbys, self._process)])
 
 
 async def standbys(bus: Bus, service: str) -> tuple[str, ...]:

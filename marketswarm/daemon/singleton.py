@@ -168,7 +168,7 @@ class Singleton:
     async def _give_back(self) -> None:
         with contextlib.suppress(BusUnreachableError, BusRefusedError, TimeoutError):
             async with asyncio.timeout(LEAVE_SEC):
-                await self._ownership.leave(self._hold.token)
+                await self._ownership.leave()
         self._hold.refused()
 
     async def _give_way(self, progress: Progress, manager: Manager) -> None:

@@ -72,7 +72,7 @@ def test_one_has_the_lease_and_the_other_is_told_who(swarm: Swarm) -> None:
     assert before <= token <= bus_ms(swarm)
     assert isinstance(answer, Others)
     assert (answer.host, 0 < answer.left_ms <= LONG_MS) == ("hosta", True)
-    assert swarm.market.json("one:owner") == {"owner": "aa", "token": token, "host": "hosta"}
+    assert swarm.market.json("one:owner") == {"owner": "aa", "token": token, "ttl": LONG_MS, "host": "hosta"}
     assert swarm.market.client.get("one:token") == str(token).encode()
     assert 0 < int(swarm.market.client.pttl("one:owner")) <= LONG_MS
 
@@ -103,8 +103,39 @@ def test_a_token_whose_answer_was_lost_is_given_again(swarm: Swarm) -> None:
         swarm.market.client.incr("one:token")
         assert isinstance(await first.take(0, LONG_MS, BEAT), Others)
         assert isinstance(await second.take(token, LONG_MS, BEAT), Others)
+        await first.leave()
+        assert await mine(second) > token
 
     play(swarm, scene)
+
+
+def test_a_renewal_for_another_time_says_so(swarm: Swarm) -> None:
+    """The lease is written anew then, by the same token."""
+
+    async def scene(bus: Bus) -> None:
+        first, _ = sides(bus)
+        token = await mine(first)
+        assert await mine(first, token, 2 * LONG_MS) == token
+        assert (swarm.market.json("one:owner") or {})["ttl"] == 2 * LONG_MS
+        assert int(swarm.market.client.pttl("one:owner")) > LONG_MS
+
+    play(swarm, scene)
+
+
+@pytest.mark.parametrize(("left_ms", "longest_ms"), [(LONG_MS - 1, LONG_MS - 1), (3_600_000, LONG_MS)])
+def test_a_lease_is_no_longer_than_it_was_given_for(swarm: Swarm, left_ms: int, longest_ms: int) -> None:
+    """Though the clock of the bus went back, and its end is hours away: whoever stands by sees to that."""
+
+    async def scene(bus: Bus) -> Mine | Others:
+        first, second = sides(bus)
+        await mine(first)
+        swarm.market.client.pexpire("one:owner", left_ms)
+        return await second.take(0, SHORT_MS, BEAT)
+
+    answer = play(swarm, scene)
+    assert isinstance(answer, Others)
+    assert longest_ms - 30_000 < answer.left_ms <= longest_ms
+    assert int(swarm.market.client.pttl("one:owner")) <= longest_ms
 
 
 def test_the_next_owner_has_a_higher_token_and_the_former_is_refused(swarm: Swarm) -> None:
@@ -121,7 +152,7 @@ def test_the_next_owner_has_a_higher_token_and_the_former_is_refused(swarm: Swar
         answer = await first.take(old, LONG_MS, BEAT)
         assert isinstance(answer, Others)
         assert answer.host == "hostb"
-        await second.leave(new)
+        await second.leave()
         assert await mine(first, old) == new + 1
 
     play(swarm, scene)
@@ -150,12 +181,11 @@ def test_only_the_owner_gives_the_lease_back(swarm: Swarm) -> None:
     async def scene(bus: Bus) -> None:
         first, second = sides(bus)
         token = await mine(first)
-        await second.leave(0)
-        await second.leave(token - 1)
+        await second.leave()
         assert isinstance(await second.take(0, LONG_MS, BEAT), Others)
-        await first.leave(token)
+        await first.leave()
         assert await mine(second) > token
-        await first.leave(token)
+        await first.leave()
         assert isinstance(await first.take(token, LONG_MS, BEAT), Others)
 
     play(swarm, scene)
@@ -175,7 +205,7 @@ def test_who_stands_by_is_known_until_it_says_no_more(swarm: Swarm) -> None:
         kept = json.loads(raw)
         assert kept.pop("until") > bus_ms(swarm)
         assert kept == json.loads(BEAT)
-        await third.leave(0)
+        await third.leave()
         assert await standbys(bus, "one") == ("hostb",)
         end = bus_ms(swarm) + SHORT_MS
         await second.take(0, SHORT_MS, BEAT)
@@ -192,9 +222,9 @@ def test_who_takes_the_lease_stands_by_no_more(swarm: Swarm) -> None:
 
     async def scene(bus: Bus) -> tuple[str, ...]:
         first, second = sides(bus)
-        token = await mine(first)
+        await mine(first)
         await second.take(0, LONG_MS, BEAT)
-        await first.leave(token)
+        await first.leave()
         await mine(second)
         return await standbys(bus, "one")
 

@@ -165,6 +165,19 @@ def test_a_bus_whose_memory_is_full_keeps_the_owner(swarm: Swarm) -> None:
     assert "its work has stopped" not in service.log
 
 
+def test_who_stands_by_where_memory_is_full_is_ready(swarm: Swarm) -> None:
+    """The bus cannot note it, and says all the same who owns it."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one"))
+        swarm.start("rss_agg").ready().logs("owns it by token")
+        swarm.market.client.config_set("maxmemory", 1)
+        second = swarm.start("rss_agg").ready().logs("standing by: ")
+        assert swarm.market.client.hlen("rss_agg:standbys") == 0
+        swarm.market.client.config_set("maxmemory", 0)
+        eventually(lambda: swarm.market.client.hlen("rss_agg:standbys") == 1, "it is noted")
+    assert "nobody can own" not in second.log
+
+
 def test_healer_makes_no_alarm_of_a_hand_over(swarm: Swarm) -> None:
     """It counts another process, and neither a miss nor two under one name."""
     with FeedServer() as server:
