@@ -82,7 +82,10 @@ class Daemon:
         return self._singleton.fence if self._singleton else None
 
     def keep(self, kind: type[_T]) -> _T:
-        """Return this process's one object of a kind, made at first: what the work knows beyond one truth."""
+        """Return this process's one object of a kind, made at first: what the work knows beyond one truth.
+
+        Who is the owner of a singleton no more forgets it: another one has worked meanwhile.
+        """
         return cast("_T", self._kept.setdefault(kind, kind()))
 
     def bus(self, name: str) -> Bus:
@@ -130,6 +133,7 @@ class Daemon:
         try:
             loaded = await self._live(work)
             if terms_of(self.name, loaded.truth, self.settings) != self._terms:
+                self._kept.clear()
                 await self._leave()
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
@@ -161,6 +165,7 @@ class Daemon:
             if self._singleton:
                 self._singleton.fenced()
         if lost:
+            self._kept.clear()  # what it knew is old by the time that it owns the service again
             _log.warning("%s: its work has stopped: %s", self.name, lost)
         return self._loaded
 

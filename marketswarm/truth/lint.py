@@ -20,6 +20,8 @@ _POLITE_SEC: Final = 60.0
 _HASTY_SEC: Final = 1.0
 _HAND_OVER_SEC: Final = 1.0
 """How long after the end of its lease, at most, the owner of a singleton has a successor."""
+_UNFENCED: Final = (names.HEALER, names.SENTINEL, names.MASSIVE, names.MESH, names.VEXY_AI)
+"""Services of this package whose writes a bus takes from a former owner, too."""
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
 _READ_BY: Final = {
     "threshold": (names.HEALER,),
@@ -46,6 +48,7 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_close_timeouts(truth),
         *_idle_flaps(truth),
         *_odd_leases(truth),
+        *_unfenced(truth),
         *_odd_watches(truth),
         *_unwatched(truth),
         *_long_names(truth),
@@ -128,6 +131,16 @@ def _odd_leases(truth: Truth) -> Iterator[str]:
                 loc,
                 f"should be <= {number(longest_sec)} (timeout_sec - interval_sec - {number(_HAND_OVER_SEC)}), or a"
                 f" hand-over is a miss, is {number(section.lease_sec)}",
+            )
+
+
+def _unfenced(truth: Truth) -> Iterator[str]:
+    for name in _UNFENCED:
+        if truth.section(name).singleton:
+            yield line(
+                ("services", name, "singleton"),
+                "should be false: what a former owner still writes is not refused;"
+                f" of this package only {names.RSS_AGG} writes by a fence",
             )
 
 

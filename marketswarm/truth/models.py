@@ -233,7 +233,8 @@ class Truth(Section):
     def tenancy(self, at: Position) -> Tenancy | None:
         """Say where the lease of a singleton is kept, None for a service that is none.
 
-        It is on the bus that the service writes to, since only there a write can be refused.
+        For rss_agg it is on the bus of its queue, since only there a write can be refused. For any other it is on the
+        bus of its beats: a service of one's own that writes there does so by ``Daemon.fence``.
         """
         section = self.section(at.service)
         if not section.singleton:

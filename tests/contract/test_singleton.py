@@ -18,6 +18,7 @@ from testkit import INTERVAL_SEC, TIMEOUT_SEC, Swarm, eventually, listening, tru
 from marketswarm import settings
 from marketswarm.clock import SystemClock
 from marketswarm.daemon import Daemon, Work
+from marketswarm.errors import FencedError
 from marketswarm.sd import Manager
 from marketswarm.truth import Loaded, parse
 
@@ -269,6 +270,31 @@ def test_work_that_is_fenced_off_ends(swarm: Swarm) -> None:
 
     lives(swarm, writes)
     assert swarm.system.client.get("a") == b"1"
+
+
+class Known:
+    """What work knows beyond a truth."""
+
+
+def test_who_lost_it_forgets_what_the_work_knew(swarm: Swarm) -> None:
+    """Another one may have worked meanwhile. A new truth alone makes nothing forgotten."""
+    found: list[Known] = []
+
+    async def knows(daemon: Daemon) -> None:
+        found.append(daemon.keep(Known))
+        assert daemon.moved(LOADED).keep(Known) is found[-1]
+        raise FencedError("taken")
+
+    async def scene() -> None:
+        daemon = alone(swarm)
+        for _ in range(2):
+            daemon = daemon.moved(await daemon.live(knows))
+        living = asyncio.create_task(on(daemon, Daemon.idle))
+        await happens(lambda: swarm.system.client.exists("mesh:heartbeat"), "a beat")
+        await stopped(living)
+
+    asyncio.run(scene())
+    assert found[0] is not found[1]
 
 
 class Sleeper(SystemClock):

@@ -90,6 +90,16 @@ def test_warns_of_a_lease_that_is_no_singletons_or_too_long(fields: dict[str, An
     assert warned(swarm(["a:heartbeat"], a=fields)) == lines
 
 
+@pytest.mark.parametrize("name", ["healer", "sentinel", "massive", "mesh", "vexy_ai", "rss_agg", "a"])
+@pytest.mark.parametrize("singleton", [False, True])
+def test_warns_of_a_singleton_whose_writes_are_not_fenced(name: str, *, singleton: bool) -> None:
+    """Those of rss_agg are, and what a service of one's own does is not known."""
+    document = swarm(["a:heartbeat"])
+    document["services"].setdefault(name, {})["singleton"] = singleton
+    found = [told for told in warned(document) if told.startswith(f"services.{name}.singleton: should be false")]
+    assert len(found) == (singleton and name not in ("rss_agg", "a"))
+
+
 def test_warns_where_the_timeout_is_stated() -> None:
     """A short timeout that healer's section sets is changed there."""
     document = swarm(["a:heartbeat"], a={"heartbeat": {"interval_sec": 20}})
