@@ -221,7 +221,7 @@ class Daemon:
 
     def _join(self) -> None:
         if self._terms is None:
-            self._pulse.token = 0
+            self._pulse.own(0)
         elif self._singleton is None:
             self._singleton = Singleton(self.name, self._terms, self._pulse, self.clock)
 

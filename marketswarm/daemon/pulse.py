@@ -21,14 +21,18 @@ _log = logging.getLogger(__name__)
 class Pulse:
     """Sends one service's beats; keeps trying while the bus is away.
 
-    ``truth`` is the hash that the beats carry, ``token`` that of the owner of a singleton.
+    ``truth`` is the hash that the beats carry, ``token`` that of the owner of a singleton. To who hears them, a process
+    that was given another token is another one: they could not tell two that relieve each other from two that work at
+    once.
     """
 
     def __init__(self, service: str, truth_sha256: str, clock: Clock) -> None:
         self.truth = truth_sha256
         self.token = 0
-        self.boot = os.urandom(8).hex()
+        self.process = _random_id()
         """A random id of this process."""
+        self.boot = self.process
+        """What the beats have for it: another one with each token."""
         self.host = host.name()
         self.heard = False
         """Whether a bus has taken a beat."""
@@ -37,6 +41,12 @@ class Pulse:
         self._count = 0
         self._version = version.number()
         self._refusal = ""
+
+    def own(self, token: int) -> None:
+        """Beat from now on as the owner by this token; 0 for a service that is no singleton."""
+        if token not in (0, self.token):
+            self.boot, self._count = _random_id(), 0
+        self.token = token
 
     async def send(self, bus: Bus, at: Position, permitted: Callable[[], Awaitable[None]]) -> None:
         """Send the next beat, however long it takes. ``permitted`` is waited for before another try."""
@@ -79,6 +89,10 @@ class Pulse:
             token=self.token,
         )
         return encode(beat)
+
+
+def _random_id() -> str:
+    return os.urandom(8).hex()
 
 
 def _lease_ms(at: Position) -> int:

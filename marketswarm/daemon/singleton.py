@@ -68,7 +68,7 @@ class Singleton:
         self._hold = Hold(self._lease_sec)
         patience_sec = min(TIMEOUT_SEC, self._lease_sec / 3)
         self._bus = Bus(terms.tenancy.bus, terms.address, client_name=client_name(service), timeout_sec=patience_sec)
-        self._ownership = Ownership(self._bus, service, pulse.boot, pulse.host)
+        self._ownership = Ownership(self._bus, service, pulse.process, pulse.host)
         self._asked = 0.0
         """When the last question that is over was asked."""
         self._stalled = False
@@ -113,7 +113,7 @@ class Singleton:
             progress.mark(_STANDING_BY)
         progress.drop(_STANDING_BY)
         self._bus.loud = False  # from now on the work's own connections tell of a loss
-        self._pulse.token = self._hold.token
+        self._pulse.own(self._hold.token)
         _log.info("%s: %s", self._service, self.says)
 
     async def keep(self, watch: Watch, started: asyncio.Event) -> None:

@@ -15,8 +15,8 @@ class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A service's sign of life.
 
     ``i`` counts from 1 in each process; ``ts`` is the sender's wall clock in seconds since the epoch and is information
-    only. ``boot`` is a random id of the process, ``truth`` the SHA-256 of the document that it runs on. ``bye`` marks
-    the last beat of a process that stops as it should.
+    only. ``boot`` is a random id of the process, of the owner of a singleton another one with each token; ``truth`` is
+    the SHA-256 of the document that it runs on. ``bye`` marks the last beat of a process that stops as it should.
     """
 
     svc: str

@@ -45,7 +45,7 @@ def test_the_second_stands_by_and_is_ready(swarm: Swarm) -> None:
     beat = swarm.system.json("rss_agg:heartbeat")
     assert beat
     assert (beat["pid"], beat["token"], beat["version"]) == (first.pid, token(swarm), version("marketswarm"))
-    assert owner(swarm)["owner"] == beat["boot"]
+    assert owner(swarm)["token"] == beat["token"]
     assert swarm.system.client.exists(OWNER) == 0
 
 
