@@ -11,15 +11,13 @@ from marketswarm import names
 from marketswarm.truth.access import AccessPoint
 from marketswarm.truth.checks import timeout_line
 from marketswarm.truth.credentials import Loc
-from marketswarm.truth.models import Truth, implied_service
+from marketswarm.truth.models import HAND_OVER_SEC, Truth, implied_service, longest_lease_sec
 from marketswarm.truth.wording import line, number, quoted, shown
 
 _NOTIFY: Loc = ("services", names.HEALER, "notify")
 _FEEDS: Loc = ("services", names.RSS_AGG, "feeds")
 _POLITE_SEC: Final = 60.0
 _HASTY_SEC: Final = 1.0
-_HAND_OVER_SEC: Final = 1.0
-"""How long after the end of its lease, at most, the owner of a singleton has a successor."""
 _UNFENCED: Final = (names.HEALER, names.SENTINEL, names.MASSIVE, names.MESH, names.VEXY_AI)
 """Services of this package whose writes a bus takes from a former owner, too."""
 _SUBSCRIBE_TO: Loc = ("services", names.HEALER, "access_points", "subscribe_to")
@@ -117,20 +115,21 @@ def _idle_flaps(truth: Truth) -> Iterator[str]:
 
 
 def _odd_leases(truth: Truth) -> Iterator[str]:
-    """Find leases of no singleton, and those so long that a service is missed while it is handed over."""
+    """Find leases of no singleton, and singletons that are missed while they are handed over."""
     for at in truth.positions():
-        section = truth.section(at.service)
         loc = ("services", at.service, "lease_sec")
-        if section.lease_sec is None:
-            continue
-        longest_sec = at.timeout_sec - at.interval_sec - _HAND_OVER_SEC
-        if not section.singleton:
-            yield line(loc, "is read of a singleton only")
-        elif section.lease_sec > longest_sec:
+        tenancy, longest_sec = truth.tenancy(at), longest_lease_sec(at)
+        if tenancy is None:
+            if truth.section(at.service).lease_sec is not None:
+                yield line(loc, "is read of a singleton only")
+        elif longest_sec <= 0:
+            relation = f"of a singleton should be, or a hand-over is a miss, > {number(HAND_OVER_SEC)} +"
+            yield timeout_line(truth, at, relation)
+        elif tenancy.lease_sec > longest_sec:
             yield line(
                 loc,
-                f"should be <= {number(longest_sec)} (timeout_sec - interval_sec - {number(_HAND_OVER_SEC)}), or a"
-                f" hand-over is a miss, is {number(section.lease_sec)}",
+                f"should be <= {number(longest_sec)} (timeout_sec - interval_sec - {number(HAND_OVER_SEC)}), or a"
+                f" hand-over is a miss, is {number(tenancy.lease_sec)}",
             )
 
 

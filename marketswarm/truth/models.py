@@ -28,6 +28,8 @@ MAX_BUSES: Final = 64
 MAX_FEEDS: Final = 5000
 MAX_PROBES: Final = 1000
 MAX_NAME_SERVERS: Final = 8
+HAND_OVER_SEC: Final = 1.0
+"""How long after the end of its lease, at most, the owner of a singleton has a successor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class Service(Section):
     )
     lease_sec: Annotated[float, Field(ge=1, le=MAX_TIMEOUT_SEC)] | None = Field(
         default=None,
-        description="Of a singleton: seconds after which one that stands by takes over. Default: half of the timeout.",
+        description="Of a singleton: seconds after which one that stands by takes over. Default: half of the timeout,"
+        " or less where healer would miss it meanwhile.",
     )
     runbook: Line | None = Field(
         default=None, description="What to do first when it is down; people are told it with the alert."
@@ -240,7 +243,7 @@ class Truth(Section):
         if not section.singleton:
             return None
         bus = self.items_to().bus if at.service == names.RSS_AGG else at.bus
-        return Tenancy(bus, section.lease_sec or at.timeout_sec / 2)
+        return Tenancy(bus, section.lease_sec or _default_lease_sec(at))
 
     def telling(self) -> Telling:
         """Say how people are told: what stands under ``notify`` of healer, and the runbooks of all services."""
@@ -277,6 +280,16 @@ class Truth(Section):
             flap_window_sec=beat.flap.within_sec if beat.flap else 0.0,
             alert_on=tuple(beat.alert_on),
         )
+
+
+def longest_lease_sec(at: Position) -> float:
+    """Say how long a lease may be for a hand-over to be no miss: the owner's last beat is up to an interval old."""
+    return at.timeout_sec - at.interval_sec - HAND_OVER_SEC
+
+
+def _default_lease_sec(at: Position) -> float:
+    half_sec, longest_sec = at.timeout_sec / 2, longest_lease_sec(at)
+    return min(half_sec, longest_sec) if longest_sec > 0 else half_sec
 
 
 _NO_SECTION = Service()

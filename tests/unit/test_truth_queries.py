@@ -157,7 +157,11 @@ QUEUE_ELSEWHERE = {"access_points": {"publish_to": [{"bus": "system-redis", "key
         ("mesh", {}, None),
         ("mesh", {"singleton": False, "lease_sec": 5}, None),
         ("mesh", {"singleton": True}, Tenancy("system-redis", 15)),
-        ("mesh", {"singleton": True, "heartbeat": {"timeout_sec": 8}}, Tenancy("system-redis", 4)),
+        ("mesh", {"singleton": True, "heartbeat": {"timeout_sec": 11}}, Tenancy("system-redis", 5.5)),
+        ("mesh", {"singleton": True, "heartbeat": {"timeout_sec": 12}}, Tenancy("system-redis", 1)),
+        ("mesh", {"singleton": True, "heartbeat": {"timeout_sec": 21}}, Tenancy("system-redis", 10)),
+        ("mesh", {"singleton": True, "heartbeat": {"timeout_sec": 22}}, Tenancy("system-redis", 11)),
+        ("mesh", {"singleton": True, "heartbeat": {"timeout_sec": 24}}, Tenancy("system-redis", 12)),
         (
             "mesh",
             {"singleton": True, "heartbeat": {"redis_url": "redis://market-redis"}, "lease_sec": 5},
@@ -169,6 +173,9 @@ QUEUE_ELSEWHERE = {"access_points": {"publish_to": [{"bus": "system-redis", "key
     ],
 )
 def test_a_singletons_lease_is_where_it_writes(service: str, section: dict[str, Any], expected: Tenancy | None) -> None:
-    """rss_agg writes to its queue, any other is known to write its beats; half of the timeout unless truth says so."""
+    """rss_agg writes to its queue, any other is known to write its beats.
+
+    It holds for half of the timeout, or less where a hand-over would be a miss, unless truth says so.
+    """
     found = read({"services": {service: section}})
     assert found.tenancy(found.position(service)) == expected
