@@ -13,7 +13,7 @@ from marketswarm.daemon.following import Follower
 from marketswarm.daemon.position import concern, own_position
 from marketswarm.daemon.progress import Progress, Watch
 from marketswarm.daemon.pulse import Pulse
-from marketswarm.daemon.singleton import LostError, Singleton, terms_of
+from marketswarm.daemon.singleton import LostError, Singleton, Terms, terms_of
 from marketswarm.errors import FencedError, StalledError
 from marketswarm.ownership import Fence
 from marketswarm.pacing import until_tick
@@ -132,9 +132,10 @@ class Daemon:
         self._join()
         try:
             loaded = await self._live(work)
-            if terms_of(self.name, loaded.truth, self.settings) != self._terms:
+            terms = terms_of(self.name, loaded.truth, self.settings)
+            if terms != self._terms:
                 self._kept.clear()
-                await self._leave()
+                await self._leave(terms)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 await self._say_goodbye()
@@ -150,10 +151,10 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._serve(work))
-                group.create_task(self._beat())
                 group.create_task(self._feed_watchdog())
                 if self.follower:
                     group.create_task(self._follow(self.follower))
+                await self._beat()  # in the body, or before Python 3.13 an error of the others stays a cancellation
         except* _MovedError:
             line = f"follows the truth {short(self._loaded.sha256)} now; its work begins anew"
             _log.info("%s: %s", self.name, line)
@@ -167,6 +168,9 @@ class Daemon:
         if lost:
             self._kept.clear()  # what it knew is old by the time that it owns the service again
             _log.warning("%s: its work has stopped: %s", self.name, lost)
+        task = asyncio.current_task()
+        if task and task.cancelling():  # while the group ended by an error of its own, which hides that
+            raise asyncio.CancelledError
         return self._loaded
 
     async def _serve(self, work: "Work") -> None:
@@ -225,9 +229,9 @@ class Daemon:
         elif self._singleton is None:
             self._singleton = Singleton(self.name, self._terms, self._pulse, self.clock)
 
-    async def _leave(self) -> None:
+    async def _leave(self, terms: Terms | None = None) -> None:
         if self._singleton:
-            await self._singleton.leave()
+            await self._singleton.leave(terms)
             self._singleton = None
 
     async def _progress_on(self, watch: Watch) -> None:

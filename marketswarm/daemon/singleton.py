@@ -160,9 +160,14 @@ class Singleton:
             if not self.cut_off or self._asked > since:
                 return self.owns or self.cut_off
 
-    async def leave(self) -> None:
-        """Give the lease back, and stand by no more; a bus that does not take it is let be."""
-        await self._give_back()
+    async def leave(self, to: Terms | None = None) -> None:
+        """Give the lease back, and stand by no more; a bus that does not take it is let be.
+
+        Where the terms to come have it on another bus it runs out: who stands by and has not heard of these would take
+        it, and work beside the owner by them.
+        """
+        if to is None or to.address == self.terms.address:
+            await self._give_back()
         await self._bus.close()
 
     async def _give_back(self) -> None:

@@ -14,6 +14,7 @@ from feeding import document, feed, reading
 from feedserver import FeedServer
 from owning import LEASE_SEC, OWNER, bus_ms, comes, one_writer_at_a_time, owner, pair, singleton, token
 from testkit import INTERVAL_SEC, TIMEOUT_SEC, Swarm, eventually, listening, truth
+from working import QUEUE
 
 from marketswarm import settings
 from marketswarm.clock import SystemClock
@@ -116,6 +117,21 @@ def test_a_truth_may_end_and_begin_it(swarm: Swarm) -> None:
         swarm.seed(singleton(server, "one", lease_sec=3600))
         eventually(lambda: token(swarm), "it is owned again")
     assert not service.ended()
+
+
+def test_a_lease_that_moves_to_another_bus_is_not_given_back(swarm: Swarm) -> None:
+    """It runs out: who stands by and has not heard of the new truth would take it, and two would work."""
+    with FeedServer() as server:
+        swarm.seed(singleton(server, "one", lease_sec=3600))
+        service = swarm.start("rss_agg").ready()
+        comes(swarm, "one")
+        before = owner(swarm)
+        elsewhere = {"publish_to": [{"bus": "system-redis", "key": QUEUE}]}
+        swarm.seed(singleton(server, "one", lease_sec=3600, access_points=elsewhere))
+        eventually(lambda: swarm.system.client.exists(OWNER), "it is owned there")
+        assert owner(swarm) == before
+        assert service.stop() == 0
+        assert not swarm.system.client.exists(OWNER)
 
 
 def test_any_service_may_be_one(swarm: Swarm) -> None:

@@ -10,7 +10,7 @@ from testkit import INTERVAL_SEC, Swarm, listening, watching
 from marketswarm import settings, truth
 from marketswarm.clock import SystemClock
 from marketswarm.daemon import Daemon, Work
-from marketswarm.errors import StalledError
+from marketswarm.errors import FencedError, StalledError
 from marketswarm.sd import Manager
 from marketswarm.services import mesh
 from marketswarm.services.mesh import rounds
@@ -18,16 +18,20 @@ from marketswarm.services.mesh.registry import Registry
 from marketswarm.truth import Loaded
 
 
-def live(swarm: Swarm, work: Work, seconds: float) -> None:
-    """Let a service live for some seconds."""
+def made(swarm: Swarm) -> Daemon:
+    """Make a service."""
     raw = json.dumps(watching("mesh")).encode()
     loaded = Loaded(truth.parse(raw), hashlib.sha256(raw).hexdigest())
-    daemon = Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), SystemClock())
+    return Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), SystemClock())
+
+
+def live(swarm: Swarm, work: Work, seconds: float) -> None:
+    """Let a service live for some seconds."""
 
     async def bounded() -> None:
         try:
             async with asyncio.timeout(seconds):
-                await daemon.live(work)
+                await made(swarm).live(work)
         except TimeoutError:
             pass
 
@@ -137,3 +141,31 @@ def test_ready_comes_with_the_first_beat_and_not_again(swarm: Swarm, caplog: pyt
 
     assert beats(swarm, idles, 5 * INTERVAL_SEC) >= 3
     assert sum("ready" in record.message for record in caplog.records) == 1
+
+
+def test_a_stop_while_the_work_ends_by_itself_is_a_stop(swarm: Swarm) -> None:
+    """One that comes while the work is cleared away, after a write that was refused: no other life begins."""
+    ending = asyncio.Event()
+
+    async def lingers() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await asyncio.sleep(0.1)
+
+    async def is_fenced_off(daemon: Daemon) -> None:
+        daemon.started()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lingers())
+            await asyncio.sleep(0)
+            raise FencedError("another one owns it")
+
+    async def scene() -> None:
+        life = asyncio.create_task(made(swarm).live(is_fenced_off))
+        await ending.wait()
+        life.cancel()
+        await asyncio.wait({life})
+        assert life.cancelled()
+
+    asyncio.run(scene())
