@@ -1,6 +1,8 @@
 """`marketswarm status`: what the buses tell of every service, and one exit code for all of it."""
 
+import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from marketswarm import names, ownership, pauses
 from marketswarm.bus import Bus, Lease, connect
 from marketswarm.daemon import own_position
-from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.errors import BusUnreachableError
 from marketswarm.inuse import truth_in_use
 from marketswarm.messages import (
     MISSES,
@@ -119,7 +121,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
             leases |= await bus.leases(p.service for p in positions.values() if p.bus == name)
         except BusUnreachableError:
             silent.add(name)
-    standbys = {service: await _standbys(truth, at, buses) for service, at in positions.items()}
+    standbys = await _standbys(truth, positions.values(), buses)
     watchers = {names.HEALER, names.SENTINEL} & positions.keys()
     rows = tuple(
         _row(
@@ -128,7 +130,7 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
             health.get(service),
             decode_record(records.get(service, b"")),
             paused,
-            standbys=standbys[service],
+            standbys=standbys.get(service, ()),
             trusted=position.bus not in silent and _watcher_of(service) in leases,
         )
         for service, position in sorted(positions.items())
@@ -143,15 +145,11 @@ async def _gather(truth: Truth, settings: Settings, buses: dict[str, Bus]) -> Ov
     return Overview(rows, tuple(notes))
 
 
-async def _standbys(truth: Truth, at: Position, buses: dict[str, Bus]) -> tuple[str, ...]:
-    """Name the hosts that stand by; none where the bus does not say."""
-    tenancy = truth.tenancy(at)
-    if tenancy is None:
-        return ()
-    try:
-        return await ownership.standbys(buses[tenancy.bus], at.service)
-    except (BusUnreachableError, BusRefusedError):
-        return ()
+async def _standbys(truth: Truth, positions: Iterable[Position], buses: dict[str, Bus]) -> dict[str, tuple[str, ...]]:
+    """Name the hosts that stand by for each singleton; none where the bus does not say."""
+    kept_on = {at.service: buses[tenancy.bus] for at in positions if (tenancy := truth.tenancy(at))}
+    found = await asyncio.gather(*(ownership.standbys_if_told(bus, service) for service, bus in kept_on.items()))
+    return {service: hosts or () for service, hosts in zip(kept_on, found, strict=True)}
 
 
 def _watcher_of(service: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from marketswarm import names
 from marketswarm.bus import FENCED, Bus
+from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.line import Command
 from marketswarm.messages import UNREADABLE, encode
 
@@ -142,6 +143,14 @@ async def standbys(bus: Bus, service: str) -> tuple[str, ...]:
     """Name the hosts on which a process stands by to own a singleton, in order."""
     listed, (seconds, _) = await bus.ask([("HVALS", names.standbys_key(service)), ("TIME",)])
     return tuple(sorted(found.host for found in map(_read, listed) if found.until > int(seconds) * 1000))
+
+
+async def standbys_if_told(bus: Bus, service: str) -> tuple[str, ...] | None:
+    """Name them; None where the bus does not say."""
+    try:
+        return await standbys(bus, service)
+    except (BusUnreachableError, BusRefusedError):
+        return None
 
 
 def _read(raw: bytes) -> _Process:

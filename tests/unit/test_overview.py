@@ -58,6 +58,7 @@ class FakeBus:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.together: asyncio.Barrier | None = None
         self.address = Address("127.0.0.1", 6379 if name == "system-redis" else 6380)
         self.up = True
         self.open = True
@@ -96,6 +97,9 @@ class FakeBus:
         """Give the values of a hash, and the time."""
         self.answer()
         assert [command[0] for command in commands] == ["HVALS", "TIME"]
+        if self.together:
+            async with asyncio.timeout(5):
+                await self.together.wait()
         return [list(self.hashes.get(commands[0][1], {}).values()), [b"%d" % NOW, b"0"]]
 
     async def close(self) -> None:
@@ -541,10 +545,11 @@ def test_one_that_is_down_shows_how_long_it_is_silent(swarm: Swarm, miss: Heartb
     assert row.beat_age_sec == pytest.approx(age_sec)
 
 
-def a_singleton(swarm: Swarm, **until: int) -> None:
+def a_singleton(swarm: Swarm, *others: str, **until: int) -> None:
     """Make rss_agg one, with a process on each of these hosts that stands by until so many seconds from now."""
     document = json.loads(json.dumps(TRUTH))
-    document["services"]["rss_agg"]["singleton"] = True
+    for name in ("rss_agg", *others):
+        document["services"][name]["singleton"] = True
     for bus in (swarm.system, swarm.market):
         bus.stored = StoredTruth(json.dumps(document).encode(), "x")
     swarm.market.hashes["rss_agg:standbys"] = {
@@ -562,6 +567,13 @@ def test_of_a_singleton_it_is_said_who_stands_by(swarm: Swarm) -> None:
     assert "h1 (standby: h2, h3)" in render(found, plain)
     assert found.as_json()["services"][2]["standbys"] == ("h2", "h3")
     assert found.exit_code == 0
+
+
+def test_all_singletons_are_asked_for_at_once(swarm: Swarm) -> None:
+    """A bus that takes its time holds up no other: each answers here when both were asked."""
+    a_singleton(swarm, "sentinel", h2=5)
+    swarm.system.together = swarm.market.together = asyncio.Barrier(2)
+    assert swarm.row("rss_agg").standbys == ("h2",)
 
 
 def test_a_bus_that_does_not_say_who_stands_by_is_no_trouble(swarm: Swarm) -> None:
