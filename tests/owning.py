@@ -1,17 +1,34 @@
 """What tests of singletons share: a truth with one, two processes of it, and who wrote what."""
 
+import asyncio
+import hashlib
 import json
 from typing import Any
 
 from feeding import document, feed, reading
 from feedserver import FeedServer
-from testkit import INTERVAL_SEC, Service, Swarm, eventually
+from testkit import INTERVAL_SEC, Service, Swarm, eventually, truth
 from working import QUEUE
+
+from marketswarm import settings
+from marketswarm.clock import SystemClock
+from marketswarm.daemon import Daemon
+from marketswarm.sd import Manager
+from marketswarm.truth import Loaded, parse
 
 LEASE_SEC = 1.0
 MISSED_AFTER_SEC = 5.0
 """Lease, hand-over and the start of the work on a busy machine are shorter."""
 OWNER = "rss_agg:owner"
+
+
+RAW = json.dumps(truth(mesh={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True})).encode()
+LOADED = Loaded(parse(RAW), hashlib.sha256(RAW).hexdigest())
+
+
+def alone(swarm: Swarm, clock: SystemClock | None = None) -> Daemon:
+    """Make a process of a singleton, which lives in this one."""
+    return Daemon("mesh", settings.load(swarm.environ), LOADED, Manager(present=False), clock or SystemClock())
 
 
 def singleton(server: FeedServer, *titles: str, **fields: Any) -> dict[str, Any]:
@@ -63,3 +80,10 @@ def one_writer_at_a_time(swarm: Swarm, titles: set[str]) -> list[int]:
     assert tokens == sorted(tokens)
     assert sorted(title for _, title in written(swarm)) == sorted(titles)
     return sorted(set(tokens))
+
+
+async def stopped(*lives: asyncio.Task[Any]) -> None:
+    """Stop them, as SIGTERM does."""
+    for life in lives:
+        life.cancel()
+    await asyncio.wait(lives)

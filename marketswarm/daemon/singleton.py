@@ -189,8 +189,9 @@ class Singleton:
         await asyncio.sleep(self._hold.renew_in_sec(self._now()))
         if self.wedged:
             watch.made()  # so far it came in the life before, too: only a turn from now on earns a renewal
+        turned = False
         while True:
-            turned = watch.made()
+            turned = turned or watch.made()  # once will do, however often the bus is asked
             self._stalled = started.is_set() and not turned
             if not self._stalled and (await self._ask() or self.stands_by):
                 self.wedged = self.wedged and not turned

@@ -1,7 +1,6 @@
 """What a singleton promises: of several that are started one works, the others stand by, and a stop hands it over."""
 
 import asyncio
-import hashlib
 import json
 import socket
 from collections.abc import Callable
@@ -12,16 +11,26 @@ from typing import Any
 import pytest
 from feeding import document, feed, reading
 from feedserver import FeedServer
-from owning import LEASE_SEC, OWNER, bus_ms, comes, one_writer_at_a_time, owner, pair, singleton, token
+from owning import (
+    LEASE_SEC,
+    LOADED,
+    OWNER,
+    alone,
+    bus_ms,
+    comes,
+    one_writer_at_a_time,
+    owner,
+    pair,
+    singleton,
+    stopped,
+    token,
+)
 from testkit import INTERVAL_SEC, TIMEOUT_SEC, Swarm, eventually, listening, truth
 from working import QUEUE
 
-from marketswarm import settings
 from marketswarm.clock import SystemClock
 from marketswarm.daemon import Daemon, Work
 from marketswarm.errors import FencedError
-from marketswarm.sd import Manager
-from marketswarm.truth import Loaded, parse
 
 
 def standbys(swarm: Swarm) -> list[dict[str, Any]]:
@@ -144,15 +153,6 @@ def test_any_service_may_be_one(swarm: Swarm) -> None:
     second.close()
 
 
-RAW = json.dumps(truth(mesh={"heartbeat": {"interval_sec": INTERVAL_SEC}, "singleton": True})).encode()
-LOADED = Loaded(parse(RAW), hashlib.sha256(RAW).hexdigest())
-
-
-def alone(swarm: Swarm, clock: SystemClock | None = None) -> Daemon:
-    """Make a process of a singleton, which lives in this one."""
-    return Daemon("mesh", settings.load(swarm.environ), LOADED, Manager(present=False), clock or SystemClock())
-
-
 def lives(swarm: Swarm, work: Work, clock: SystemClock | None = None) -> None:
     """Let a singleton live in this process until it owns the service no more, and another life begin."""
 
@@ -178,13 +178,6 @@ async def hangs(daemon: Daemon) -> None:
 async def happens(check: Callable[[], object], what: str) -> None:
     """Wait for something while the others in this process go on."""
     await asyncio.to_thread(eventually, check, what)
-
-
-async def stopped(*lives: asyncio.Task[None]) -> None:
-    """Stop them, as SIGTERM does."""
-    for life in lives:
-        life.cancel()
-    await asyncio.wait(lives)
 
 
 async def on(daemon: Daemon, work: Work) -> None:

@@ -1,5 +1,6 @@
 """A singleton while its owner is killed, stopped, and cut off: never two that write, and a hand-over each time."""
 
+import asyncio
 import json
 import signal
 from collections.abc import Callable
@@ -9,8 +10,22 @@ import pytest
 from feeding import document
 from feedserver import FeedServer
 from namespaces import Host, hosts
-from owning import LEASE_SEC, MISSED_AFTER_SEC, bus_ms, comes, one_writer_at_a_time, pair, singleton, token
-from testkit import HEALER_INTERVAL_SEC, RealServer, Server, Service, Swarm, eventually, listening
+from owning import (
+    LEASE_SEC,
+    LOADED,
+    MISSED_AFTER_SEC,
+    alone,
+    bus_ms,
+    comes,
+    one_writer_at_a_time,
+    pair,
+    singleton,
+    stopped,
+    token,
+)
+from testkit import HEALER_INTERVAL_SEC, TIMEOUT_SEC, RealServer, Server, Service, Swarm, eventually, listening
+
+from marketswarm.daemon import Daemon
 
 HAND_OVER_SEC = 1.0
 
@@ -144,6 +159,36 @@ def test_a_bus_of_the_lease_that_is_away_makes_nobody_miss_the_owner(
         comes(swarm, "two")
         assert swarm.health("rss_agg") == "heartbeat_ok"
     assert swarm.system.alert_types("rss_agg") == []
+
+
+def test_work_that_turns_while_the_bus_of_the_lease_is_away_is_not_wedged(
+    swarm: Swarm, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its turns come less often than the bus is asked; the lease runs out for want of an answer."""
+    system = swarm.system
+    assert isinstance(system, RealServer)
+
+    async def turns(daemon: Daemon) -> None:
+        daemon.started()
+        daemon.progress.mark()
+        await asyncio.to_thread(system.kill)
+        while True:
+            daemon.progress.mark()
+            await asyncio.sleep(TIMEOUT_SEC / 8)
+
+    async def scene() -> None:
+        daemon = alone(swarm)
+        await daemon.live(turns)
+        await asyncio.to_thread(system.start)
+        living = asyncio.create_task(daemon.moved(LOADED).live(Daemon.idle))
+        await asyncio.to_thread(eventually, lambda: system.client.exists("mesh:heartbeat"), "it goes on")
+        await stopped(living)
+
+    asyncio.run(scene())
+    told = [record.message for record in caplog.records]
+    assert [line for line in told if "its work has stopped" in line] == [
+        "mesh: its work has stopped: its lease on system-redis has run out"
+    ]
 
 
 def test_a_bus_whose_memory_is_full_keeps_the_owner(swarm: Swarm) -> None:
