@@ -180,6 +180,7 @@ class Daemon:
             return
         await self._singleton.stand_by(self.progress, self._manager, self._started)
         self.status("starting")
+        self._started.clear()  # beats that were due while it was cut off are not the start of the work
         async with asyncio.TaskGroup() as group:
             group.create_task(self._singleton.keep(self.progress.watch(), self._started))
             await self._work(work)

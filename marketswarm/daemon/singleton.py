@@ -121,6 +121,7 @@ class Singleton:
 
         Raises LostError when this process may own it no more.
         """
+        self._stalled = False
         while (left_sec := self._hold.left_sec(self._now())) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_sec):
@@ -194,7 +195,7 @@ class Singleton:
             turned = turned or watch.made()  # once will do, however often the bus is asked
             self._stalled = started.is_set() and not turned
             if not self._stalled and (await self._ask() or self.stands_by):
-                self.wedged = self.wedged and not turned
+                self.wedged = self.wedged and not (turned and started.is_set())
                 return
             await asyncio.sleep(AGAIN_SEC)
 
