@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from marketswarm import names
-from marketswarm.truth.models import Position, Truth
+from marketswarm.truth.models import Truth
+from marketswarm.truth.positions import Position
 from marketswarm.truth.wording import line, number, path, quoted, shown
 
 

@@ -11,7 +11,8 @@ from marketswarm import names
 from marketswarm.truth.access import AccessPoint
 from marketswarm.truth.checks import timeout_line
 from marketswarm.truth.credentials import Loc
-from marketswarm.truth.models import HAND_OVER_SEC, Truth, implied_service, longest_lease_sec
+from marketswarm.truth.models import Truth, implied_service
+from marketswarm.truth.positions import HAND_OVER_SEC, longest_lease_sec
 from marketswarm.truth.wording import line, number, quoted, shown
 
 _NOTIFY: Loc = ("services", names.HEALER, "notify")

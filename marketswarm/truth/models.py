@@ -1,7 +1,7 @@
 """The truth document as types, and what the daemons ask of it. Unknown fields are kept."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -21,6 +21,7 @@ from marketswarm.truth.fields import (
     Text,
     TimeoutSec,
 )
+from marketswarm.truth.positions import Position, Tenancy, default_lease_sec
 from marketswarm.truth.probes import Api, NameServer, Probe
 from marketswarm.truth.telling import Notify, Telling
 
@@ -28,32 +29,6 @@ MAX_BUSES: Final = 64
 MAX_FEEDS: Final = 5000
 MAX_PROBES: Final = 1000
 MAX_NAME_SERVERS: Final = 8
-HAND_OVER_SEC: Final = 1.0
-"""How long after the end of its lease, at most, the owner of a singleton has a successor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a service stands: the bus and channel of its beats, how often they come, and when they are overdue."""
-
-    service: str
-    bus: str
-    channel: str
-    interval_sec: float
-    timeout_sec: float
-    misses: int = 1
-    recover_beats: int = 1
-    flap_changes: int = 0
-    flap_window_sec: float = 0.0
-    alert_on: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Tenancy:
-    """Of a singleton: the bus that keeps the lease of its owner, and for how long that holds."""
-
-    bus: str
-    lease_sec: float
 
 
 def _text_or_integer(value: object) -> object:
@@ -243,7 +218,7 @@ class Truth(Section):
         if not section.singleton:
             return None
         bus = self.items_to().bus if at.service == names.RSS_AGG else at.bus
-        return Tenancy(bus, section.lease_sec or _default_lease_sec(at))
+        return Tenancy(bus, section.lease_sec or default_lease_sec(at))
 
     def telling(self) -> Telling:
         """Say how people are told: what stands under ``notify`` of healer, and the runbooks of all services."""
@@ -280,16 +255,6 @@ class Truth(Section):
             flap_window_sec=beat.flap.within_sec if beat.flap else 0.0,
             alert_on=tuple(beat.alert_on),
         )
-
-
-def longest_lease_sec(at: Position) -> float:
-    """Say how long a lease may be for a hand-over to be no miss: the owner's last beat is up to an interval old."""
-    return at.timeout_sec - at.interval_sec - HAND_OVER_SEC
-
-
-def _default_lease_sec(at: Position) -> float:
-    half_sec, longest_sec = at.timeout_sec / 2, longest_lease_sec(at)
-    return min(half_sec, longest_sec) if longest_sec > 0 else half_sec
 
 
 _NO_SECTION = Service()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from marketswarm import ownership
 from marketswarm.bus import Bus
-from marketswarm.errors import BusRefusedError, BusUnreachableError
 
 AT_A_TIME = 100
 """Of so many singletons a round asks; of more, they take turns."""
@@ -26,11 +25,5 @@ class Waiting:
         A singleton whose bus does not say is left out.
         """
         asked = list(itertools.islice(self._turns, min(AT_A_TIME, len(self._singletons))))
-        found = await asyncio.gather(*map(self._read, asked))
+        found = await asyncio.gather(*(ownership.standbys_if_told(self._singletons[one], one) for one in asked))
         return {service: hosts for service, hosts in zip(asked, found, strict=True) if hosts is not None}
-
-    async def _read(self, service: str) -> tuple[str, ...] | None:
-        try:
-            return await ownership.standbys(self._singletons[service], service)
-        except (BusUnreachableError, BusRefusedError):
-            return None
