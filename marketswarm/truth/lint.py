@@ -12,7 +12,7 @@ from marketswarm.truth.access import AccessPoint
 from marketswarm.truth.checks import timeout_line
 from marketswarm.truth.credentials import Loc
 from marketswarm.truth.models import Truth, implied_service
-from marketswarm.truth.positions import HAND_OVER_SEC, longest_lease_sec
+from marketswarm.truth.positions import HAND_OVER_SEC, LEAST_LEASE_SEC, longest_lease_sec
 from marketswarm.truth.wording import line, number, quoted, shown
 
 _NOTIFY: Loc = ("services", names.HEALER, "notify")
@@ -123,8 +123,9 @@ def _odd_leases(truth: Truth) -> Iterator[str]:
         if tenancy is None:
             if truth.section(at.service).lease_sec is not None:
                 yield line(loc, "is read of a singleton only")
-        elif longest_sec <= 0:
-            relation = f"of a singleton should be, or a hand-over is a miss, > {number(HAND_OVER_SEC)} +"
+        elif longest_sec < LEAST_LEASE_SEC:
+            least = number(LEAST_LEASE_SEC + HAND_OVER_SEC)
+            relation = f"of a singleton should be, or a hand-over is a miss, >= {least} +"
             yield timeout_line(truth, at, relation)
         elif tenancy.lease_sec > longest_sec:
             yield line(

@@ -21,7 +21,7 @@ from marketswarm.truth.fields import (
     Text,
     TimeoutSec,
 )
-from marketswarm.truth.positions import Position, Tenancy, default_lease_sec
+from marketswarm.truth.positions import LEAST_LEASE_SEC, Position, Tenancy, default_lease_sec
 from marketswarm.truth.probes import Api, NameServer, Probe
 from marketswarm.truth.telling import Notify, Telling
 
@@ -126,7 +126,7 @@ class Service(Section):
     singleton: bool = Field(
         default=False, description="Whether one process works and the others that are started stand by."
     )
-    lease_sec: Annotated[float, Field(ge=1, le=MAX_TIMEOUT_SEC)] | None = Field(
+    lease_sec: Annotated[float, Field(ge=LEAST_LEASE_SEC, le=MAX_TIMEOUT_SEC)] | None = Field(
         default=None,
         description="Of a singleton: seconds after which one that stands by takes over. Default: half of the timeout,"
         " or less where healer would miss it meanwhile.",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+LEAST_LEASE_SEC: Final = 1.0
+"""With a shorter lease its bus would be asked without a pause."""
 HAND_OVER_SEC: Final = 1.0
 """How long after the end of its lease, at most, the owner of a singleton has a successor."""
 
@@ -37,6 +39,6 @@ def longest_lease_sec(at: Position) -> float:
 
 
 def default_lease_sec(at: Position) -> float:
-    """Half of the timeout, or less where a hand-over would be a miss with that."""
+    """Half of the timeout, or less where a hand-over would be a miss with that and need not be."""
     half_sec, longest_sec = at.timeout_sec / 2, longest_lease_sec(at)
-    return min(half_sec, longest_sec) if longest_sec > 0 else half_sec
+    return max(LEAST_LEASE_SEC, min(half_sec, longest_sec) if longest_sec >= LEAST_LEASE_SEC else half_sec)
