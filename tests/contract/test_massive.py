@@ -298,3 +298,16 @@ def test_a_strict_start_is_not_over_when_a_new_truth_cuts_it_off(swarm: Swarm) -
         swarm.seed(probing(target(closed)))
         assert massive.exit_code() == 69
     assert "NET_PROBE_STRICT is set" in massive.log
+
+
+def test_a_key_of_another_kind_in_the_place_of_the_history_is_said(swarm: Swarm) -> None:
+    """A refusal within a transaction is one; results wait until somebody has made room."""
+    port = free_port()
+    with accepting(port):
+        swarm.seed(probing(target(port)))
+        swarm.market.client.set(f"{PROBES}:log", "a string")
+        massive = swarm.start("massive").ready().logs("WRONGTYPE")
+        assert massive.log.count("WRONGTYPE") == 1
+        swarm.market.client.delete(f"{PROBES}:log")
+        eventually(lambda: swarm.market.client.xlen(f"{PROBES}:log") > 1, "those that have waited come")
+    assert not massive.ended()
