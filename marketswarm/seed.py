@@ -29,14 +29,18 @@ Say = Callable[[str], None]
 _T = TypeVar("_T")
 
 
-def find_file(given: Path | None) -> Path:
-    """Choose the truth file: the one given, else the host's, else the one of a checkout that one stands in."""
+def find_file(given: Path | None, *, named_by: str = "--truth FILE") -> Path:
+    """Choose the truth file: the one given, else the host's, else the one of a checkout that one stands in.
+
+    ``named_by`` is how the command that asks takes another file. Raises NoTruthFileError.
+    """
     if given is not None:
         return given
     for candidate in (Path(names.TRUTH_FILE), Path(names.TRUTH_FILE_IN_CHECKOUT)):
         if candidate.exists():
             return candidate
-    raise NoTruthFileError(f"no truth file: neither {names.TRUTH_FILE} nor etc/truth.json is here; name the file")
+    looked = f"neither {names.TRUTH_FILE} nor {names.TRUTH_FILE_IN_CHECKOUT} is here"
+    raise NoTruthFileError(f"no truth file: {looked}; name one by {named_by}")
 
 
 def read_file(path: Path) -> bytes:

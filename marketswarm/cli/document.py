@@ -43,7 +43,7 @@ def check(file: Path | None) -> None:
       65  there are faults
       66  no such file
     """
-    check_file(*read(file))
+    check_file(*read(file, named_by="the argument FILE"))
 
 
 @truth.command("diff", short_help="Show what seeding FILE would change.")
@@ -91,7 +91,7 @@ def diff(file: Path | None, *, as_json: bool) -> None:
       77  a bus refuses
       78  a variable is not usable
     """
-    diff_file(*read(file), as_json=as_json)
+    diff_file(*read(file, named_by="the argument FILE"), as_json=as_json)
 
 
 @truth.command("show", short_help="Print the document that the services run on.")

@@ -64,11 +64,11 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool, restore
             asyncio.run(seeding.seed(raw, settings.load(), wait_sec=wait_sec, say=click.echo))
 
 
-def read(file: Path | None) -> tuple[Path, bytes]:
+def read(file: Path | None, *, named_by: str = "--truth FILE") -> tuple[Path, bytes]:
     """Read the file given, else that of the host or the checkout; returns its path too."""
     from marketswarm import seed as seeding
 
-    path = seeding.find_file(file)
+    path = seeding.find_file(file, named_by=named_by)
     return path, seeding.read_file(path)
 
 

@@ -46,9 +46,14 @@ def test_a_bad_document_is_told_whole_and_changes_nothing(swarm: Swarm) -> None:
 
 
 def test_without_a_file_it_says_where_it_looked(swarm: Swarm) -> None:
-    """Exit 66 for a file that is missing, named or not."""
-    for words, clue in (([], "--truth"), (["--truth", "nowhere.json"], "nowhere.json: no such file")):
-        done = swarm.command("marketswarm-seed", *words)
+    """Exit 66 for a file that is missing, named or not; what next is what the command itself takes."""
+    for command, clue in (
+        (["marketswarm-seed"], "name one by --truth FILE"),
+        (["marketswarm-seed", "--truth", "nowhere.json"], "nowhere.json: no such file"),
+        (["marketswarm", "truth", "check"], "name one by the argument FILE"),
+        (["marketswarm", "truth", "diff", "nowhere.json"], "nowhere.json: no such file"),
+    ):
+        done = swarm.command(*command)
         assert done.returncode == 66
         assert len(done.stderr.splitlines()) == 1
         assert clue in done.stderr

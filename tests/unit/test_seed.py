@@ -20,7 +20,7 @@ def test_the_hosts_file_comes_before_the_checkouts(tmp_path: Path, monkeypatch: 
     host = tmp_path / "truth.json"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(names, "TRUTH_FILE", str(host))
-    with pytest.raises(NoTruthFileError, match=r"truth\.json nor etc/truth\.json is here; name the file"):
+    with pytest.raises(NoTruthFileError, match=r"truth\.json nor etc/truth\.json is here; name one by --truth FILE"):
         find_file(None)
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/truth.json").touch()
