@@ -30,9 +30,10 @@ def seed(host: Machine, wanted: dict[str, Any]) -> None:
 
 def test_mesh_knows_who_stopped_who_crashed_and_who_is_back(swarm: Machine) -> None:
     """Each on its host and by its process; a goodbye is told apart from a crash."""
+    hostname = (swarm.root / "etc/hostname").read_text(encoding="ascii").strip()
     for service in SERVICES:
         entry = until(swarm, service, "alive")
-        assert (entry["host"], entry["pid"]) == (swarm.name, swarm.pid(unit(service)))
+        assert (entry["host"], entry["pid"]) == (hostname, swarm.pid(unit(service)))
     assert swarm.tries("marketswarm", "mesh").returncode == 0
 
     swarm.systemctl("stop", unit("vexy_ai"))
