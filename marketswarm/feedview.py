@@ -1,7 +1,6 @@
 """`marketswarm feeds`: how each feed of the truth is doing, by what rss_agg has left on the bus of its queue."""
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +14,7 @@ from marketswarm.feeds.state import FeedState
 from marketswarm.inuse import truth_in_use
 from marketswarm.settings import Settings
 from marketswarm.term import Paint
-from marketswarm.text import printable
+from marketswarm.text import counted, printable, tally
 from marketswarm.truth import Feed
 
 CLIENT_NAME: Final = "marketswarm:feeds"
@@ -73,7 +72,7 @@ class FeedsView:
         """What is to be said of all of them."""
         late = sum(row.overdue for row in self.rows)
         why = "does rss_agg run, and has its queue room? see marketswarm status and marketswarm queue"
-        return (f"{_feeds(late)} overdue: {why}",) if late else ()
+        return (f"{counted(late, 'feed')} overdue: {why}",) if late else ()
 
     def named(self, word: Word) -> list[str]:
         """Name the feeds that are so."""
@@ -162,13 +161,9 @@ def _why(row: Row, now: float) -> str:
 
 
 def _sum(view: FeedsView) -> str:
-    counts = Counter(row.word for row in view.rows)
-    told = ", ".join(f"{counts[word]} {word}" for word in Word if counts[word])
-    return f"{_feeds(len(view.rows))}: {told}; {sum(row.state.items for row in view.rows)} items in all"
-
-
-def _feeds(count: int) -> str:
-    return f"{count} feed" if count == 1 else f"{count} feeds"
+    told = tally((row.word for row in view.rows), Word)
+    items = sum(row.state.items for row in view.rows)
+    return f"{counted(len(view.rows), 'feed')}: {told}; {items} items in all"
 
 
 def as_json(view: FeedsView) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`marketswarm mesh`: who should be in the swarm, who is, and on what, as mesh has left it on system-redis."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +14,7 @@ from marketswarm.inuse import loaded_in_use
 from marketswarm.messages import Member, Presence, decode_full, decode_member
 from marketswarm.settings import Settings
 from marketswarm.term import Paint
-from marketswarm.text import printable
+from marketswarm.text import counted, listed, printable, tally
 from marketswarm.truth import short
 
 CLIENT_NAME: Final = "marketswarm:mesh"
@@ -68,8 +67,7 @@ class MeshView:
             f"{bus} does not answer, so nobody there is judged: is its redis-server running?" for bus in self.silent
         ]
         if late := [row.member.svc for row in self.rows if row.outdated]:
-            more = ", ..." if len(late) > _NAMED else ""
-            notes.append(f"on another truth than the buses hold: {', '.join(late[:_NAMED])}{more}")
+            notes.append(f"on another truth than the buses hold: {listed(late, _NAMED)}")
         return tuple(notes)
 
 
@@ -164,10 +162,9 @@ def _word(text: str) -> str:
 
 
 def _sum(view: MeshView) -> str:
-    here = Counter(row.member.state for row in view.rows if row.in_truth)
-    gone = len(view.rows) - here.total()
-    told = ", ".join(f"{here[state]} {state}" for state in Presence if here[state])
-    members = f"{here.total()} member{'s' * (here.total() != 1)}: {told}"
+    here = [row.member.state for row in view.rows if row.in_truth]
+    gone = len(view.rows) - len(here)
+    members = f"{counted(len(here), 'member')}: {tally(here, Presence)}"
     return f"{members}; {gone} left the truth within a day" if gone else members
 
 

@@ -17,7 +17,7 @@ from marketswarm.messages import MISSES, decode_alert, encode
 from marketswarm.notices.silences import Ack, Pauses, Silence
 from marketswarm.settings import Settings
 from marketswarm.term import RECENT_SEC, local_time
-from marketswarm.text import printable
+from marketswarm.text import listed, printable
 from marketswarm.truth import Truth
 
 CLIENT_NAME = "marketswarm:pauses"
@@ -132,13 +132,8 @@ def check(subject: str, truth: Truth) -> None:
     if subject in known or subject == names.EVERYTHING:
         return
     near = difflib.get_close_matches(subject[:_SHOWN], known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {_some(known)}"
+    hint = f"did you mean {near[0]}?" if near else f"there are: {listed(known, _NAMED)}"
     raise BadEnvironmentError(f"there is no service, bus or probe named {subject[:_SHOWN]!r}; {hint}")
-
-
-def _some(known: Iterable[str]) -> str:
-    listed = list(known)
-    return ", ".join(listed[:_NAMED]) + ", ..." * (len(listed) > _NAMED)
 
 
 def person() -> str:

@@ -1,7 +1,6 @@
 """`marketswarm probes`: how each target is, by what massive has left on the buses."""
 
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,7 +18,7 @@ from marketswarm.probebook import ProbeBook
 from marketswarm.probing.result import Result
 from marketswarm.settings import Settings
 from marketswarm.term import Paint
-from marketswarm.text import printable
+from marketswarm.text import counted, printable, tally
 from marketswarm.truth import Truth
 
 CLIENT_NAME: Final = "marketswarm:probes"
@@ -98,7 +97,7 @@ class ProbesView:
         if self.silent and self.rows:
             return ("massive does not beat, so nobody probes: this may be old; see marketswarm status",)
         late = sum(row.overdue for row in self.rows)
-        return (f"{_targets(late)} not probed for too long; see the log of massive",) if late else ()
+        return (f"{counted(late, 'target')} not probed for too long; see the log of massive",) if late else ()
 
 
 async def look(settings: Settings) -> ProbesView:
@@ -183,13 +182,7 @@ def _why(row: Row, result: Result, now: float) -> str:
 
 
 def _sum(view: ProbesView) -> str:
-    counts = Counter(row.word for row in view.rows)
-    told = ", ".join(f"{counts[word]} {word}" for word in Word if counts[word])
-    return f"{_targets(len(view.rows))}: {told}"
-
-
-def _targets(count: int) -> str:
-    return f"{count} target" if count == 1 else f"{count} targets"
+    return f"{counted(len(view.rows), 'target')}: {tally((row.word for row in view.rows), Word)}"
 
 
 def as_json(view: ProbesView) -> dict[str, Any]:

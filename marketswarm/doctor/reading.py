@@ -1,6 +1,6 @@
 """Whether feeds come in, and what comes of them is worked through."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ from marketswarm.doctor.report import Check, ok, skip, warn
 from marketswarm.errors import MarketSwarmError
 from marketswarm.feedview import FeedsView, Word
 from marketswarm.queueing import QueueView
+from marketswarm.text import counted, listed
 from marketswarm.truth import Truth
 
 _NAMED: Final = 8
@@ -37,9 +38,9 @@ def _judge_feeds(found: FeedsView | MarketSwarmError, remedies: Remedies) -> Ite
     if isinstance(found, MarketSwarmError):
         yield skip(name, "their bus does not tell")
         return
-    count = f"{len(found.rows)} feed{'' if len(found.rows) == 1 else 's'}"
+    count = counted(len(found.rows), "feed")
     if broken := found.named(Word.BROKEN):
-        yield warn(name, f"{count}, {len(broken)} broken: {_some(broken)}", remedies.see_feeds())
+        yield warn(name, f"{count}, {len(broken)} broken: {listed(broken, _NAMED)}", remedies.see_feeds())
     elif found.notes:
         yield warn(name, found.notes[0], remedies.see_feeds())
     else:
@@ -64,7 +65,3 @@ def _judge_queue(found: QueueView | MarketSwarmError, remedies: Remedies) -> Ite
     yield from wrong
     if found.exists and not wrong:
         yield ok(name, f"{found.stream}: {found.waiting} of {found.length} entries wait, none dead")
-
-
-def _some(known: Sequence[str]) -> str:
-    return ", ".join(known[:_NAMED]) + ", ..." * (len(known) > _NAMED)

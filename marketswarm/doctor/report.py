@@ -1,13 +1,12 @@
 """What the checks found, for people and for programs."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from marketswarm.term import Paint
-from marketswarm.text import printable
+from marketswarm.text import printable, tally
 
 
 class Verdict(StrEnum):
@@ -77,8 +76,7 @@ def render(report: Report, paint: Paint) -> str:
     """Lay the report out for people: a line a check, its remedy below it, and a sum at the end."""
     width = max((len(check.name) for check in report.checks), default=0)
     lines = [line for check in report.checks for line in _lines(check, width, paint)]
-    counts = Counter(check.verdict for check in report.checks)
-    total = ", ".join(f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict])
+    total = tally((_WORDS[check.verdict] for check in report.checks), _WORDS.values())
     return "\n".join([*lines, "", total])
 
 

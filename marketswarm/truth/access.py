@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from marketswarm import names
 from marketswarm.address import Address
+from marketswarm.text import listed
 from marketswarm.truth.fields import Section, Text
 
 _NAMED_BUSES: Final = 8
@@ -42,8 +43,7 @@ def known_buses(info: ValidationInfo) -> Buses:
 
 def naming(buses: Buses) -> str:
     """Word which buses there are, for a fault."""
-    listed = sorted(buses)
-    return f"a known bus ({', '.join(listed[:_NAMED_BUSES])}{', ...' * (len(listed) > _NAMED_BUSES)})"
+    return f"a known bus ({listed(sorted(buses), _NAMED_BUSES)})"
 
 
 def _one_or_many(value: object) -> object:

@@ -24,6 +24,7 @@ from marketswarm.services.massive.diary import Diary
 from marketswarm.services.massive.methods import Methods
 from marketswarm.services.massive.targets import Kind, Target
 from marketswarm.services.massive.told import Told
+from marketswarm.text import listed
 
 AT_ONCE: Final = 32
 """How many targets are probed at a time: each has a deadline, so that one that hangs gives its place back."""
@@ -209,8 +210,9 @@ class Prober:
             return f"beating; nothing to probe (services.massive.probes, {names.ENV_NET_URL})"
         standings = self._memory.standings
         failed = [target.name for target in self._targets if standings.get(target.name, Standing()).told]
-        named = ", ".join(failed[:_NAMED]) + ", ..." * (len(failed) > _NAMED)
-        return f"{len(self._targets)} target(s), {len(failed)} failed" + (f": {named}" if failed else "")
+        return f"{len(self._targets)} target(s), {len(failed)} failed" + (
+            f": {listed(failed, _NAMED)}" if failed else ""
+        )
 
     def _now(self) -> int:
         return int(self._clock.wall())

@@ -8,7 +8,6 @@ import asyncio
 import functools
 import itertools
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +23,7 @@ from marketswarm.services.mesh.roll import Roll
 from marketswarm.services.mesh.rounds import Rounds
 from marketswarm.services.mesh.waiting import Waiting
 from marketswarm.services.watching import Judge, Recalled, legacies, seat, settle_memory
+from marketswarm.text import tally
 
 _log = logging.getLogger(__name__)
 
@@ -111,8 +111,7 @@ async def _turn(daemon: Daemon, known: Members, rounds: Rounds) -> None:
     """Keep the status line true; also the sign that this loop turns."""
     said = ""
     while True:
-        counts = Counter(member.state for member in known.all())
-        line = ", ".join(f"{counts[state]} {state}" for state in Presence if counts[state]) or "nobody in the truth"
+        line = tally((member.state for member in known.all()), Presence) or "nobody in the truth"
         if line != said:
             said = line
             daemon.status(line)
