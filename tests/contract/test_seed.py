@@ -105,7 +105,7 @@ def test_diff_shows_who_is_concerned_and_each_change_by_its_path(swarm: Swarm) -
 def test_diff_for_programs_says_the_same(swarm: Swarm) -> None:
     """One object, with the exit code in it; a bus without truth has no hash there."""
     swarm.seed()
-    stored = hashlib.sha256(swarm.system.client.get("truth:doc")).hexdigest()  # type: ignore[arg-type]
+    stored = hashlib.sha256(swarm.write(truth()).read_bytes()).hexdigest()
     swarm.market.client.delete("truth:doc")
     path = str(swarm.write(truth(new_svc={})))
     done = swarm.command("marketswarm", "truth", "diff", path, "--json")
