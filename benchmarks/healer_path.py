@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from marketswarm import log, names, settings
+from marketswarm import log, names, settings, unitnames
 from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.clock import SystemClock
@@ -181,7 +181,7 @@ async def watch(given: argparse.Namespace, meter: Meter) -> None:
 
 async def main(given: argparse.Namespace) -> None:
     """Watch until done or SIGTERM."""
-    log.configure("INFO", None, identifier=names.journal_identifier(names.HEALER))
+    log.configure("INFO", None, identifier=unitnames.journal_identifier(names.HEALER))
     watching = asyncio.create_task(watch(given, Meter(given.warm, given.beats or 0)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
     with contextlib.suppress(asyncio.CancelledError):

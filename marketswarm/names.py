@@ -21,8 +21,6 @@ TRUTH_FILE_IN_CHECKOUT: Final = "etc/truth.json"
 MAX_TRUTH_BYTES: Final = 1 << 20
 MAX_TRUTH_DEPTH: Final = 32
 SERVICE_NAME: Final = r"[a-z0-9_]{1,64}"
-MAX_UNIT_NAME: Final = 28
-"""A service of a longer name can beat and be watched, but be no unit: Linux has users of 31 characters at most."""
 
 # Services that the rest knows by name.
 HEALER: Final = "healer"
@@ -138,27 +136,6 @@ DUPLICATE_INSTANCE: Final = "duplicate_instance"
 PROBE_FAILED: Final = "probe_failed"
 PROBE_OK: Final = "probe_ok"
 
-# The journal. An id never changes: systemd/marketswarm.catalog explains the alert under it, and searches rely on it.
-JOURNAL_PREFIX: Final = "MARKETSWARM_"
-MESSAGE_IDS: Final = {
-    HEARTBEAT_MISS: "0ac16f0892074454b08f32684fc05273",
-    HEARTBEAT_OK: "1f354563353b4757850d9b306901b321",
-    HEALER_MISS: "73388b07960e4a489efb3f4a663b5d1b",
-    HEALER_OK: "f149e2c48baf49b0916e78759844b9ac",
-    BUS_LOST: "ac3fcae5c97641d2a6645aa723ed0c16",
-    BUS_OK: "7281382fcf5d4af883b77914c5866834",
-    TRUTH_DRIFT: "d5e0c1731c224515a4492da4ab5215f0",
-    UNIT_FAILED: "249b21e1e94f41358a13f7f7440bfaf8",
-    MASS_MISS: "8dbb17f6ed774aca90d099e787e77b55",
-    MASS_OK: "67613d249e214dc187d636ad5ab61763",
-    FLAPPING: "2973ce660b434545bd238dc0923b6b59",
-    STABLE: "91bc6a1ae8f447e0b793fcb8129964b3",
-    SERVICE_RESTARTED: "bfe64296c3c040a2af9a63cbf6a13f49",
-    DUPLICATE_INSTANCE: "1ef4fd5c7ac64512b987c96b43cf954c",
-    PROBE_FAILED: "d651a863c031455a8efde3a8872368ba",
-    PROBE_OK: "b7f06aa9709541e4880177be90b33bec",
-}
-
 # Environment.
 ENV_REDIS_URL: Final = "REDIS_URL"
 ENV_TRUTH_REDIS_URL: Final = "TRUTH_REDIS_URL"
@@ -209,35 +186,6 @@ ENV_POLYGON_TIMEOUT_SEC: Final = "POLYGON_TIMEOUT_SEC"
 ENV_POLYGON_TEST_REST: Final = "POLYGON_TEST_REST"
 ENV_POLYGON_TEST_WS: Final = "POLYGON_TEST_WS"
 ENV_CREDENTIALS_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
-
-# systemd units.
-TARGET_UNIT: Final = "marketswarm.target"
-BOOTSTRAP_UNIT: Final = "marketswarm-bootstrap.service"
-RESEED_UNIT: Final = "marketswarm-reseed.service"
-
-
-def service_unit(service: str) -> str:
-    """The unit that runs a service."""
-    return f"marketswarm@{service}.service"
-
-
-def journal_identifier(service: str) -> str:
-    """What stands before a service's lines in the journal: SyslogIdentifier= of its unit."""
-    return f"marketswarm@{service}"
-
-
-def redis_unit(bus: str) -> str:
-    """The unit that runs a bus of this host: ``system-redis`` is ``marketswarm-redis@system.service``."""
-    return f"marketswarm-redis@{_redis_instance(bus)}.service"
-
-
-def redis_conf(bus: str) -> str:
-    """The configuration file of a bus of this host."""
-    return f"/etc/marketswarm/redis/{_redis_instance(bus)}.conf"
-
-
-def _redis_instance(bus: str) -> str:
-    return bus.removesuffix("-redis")
 
 
 def heartbeat_channel(service: str) -> str:

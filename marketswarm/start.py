@@ -3,7 +3,7 @@
 import asyncio
 import faulthandler
 
-from marketswarm import daemon, log, names, services, settings
+from marketswarm import daemon, log, names, services, settings, unitnames
 from marketswarm.ending import guarded
 
 
@@ -17,7 +17,7 @@ def start(service: str) -> None:
 def _run(service: str) -> None:
     environment = settings.load()
     work = services.load(service)
-    log.configure(environment.log_level, environment.journal_stream, identifier=names.journal_identifier(service))
+    log.configure(environment.log_level, environment.journal_stream, identifier=unitnames.journal_identifier(service))
     loop_factory = daemon.exact_loop if service in (names.HEALER, names.SENTINEL) else None
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(daemon.run(service, work, environment))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from marketswarm import feedview, names, overview, ports, probeview, proving, queueing, seed, units
+from marketswarm import feedview, names, overview, ports, probeview, proving, queueing, seed, unitnames, units
 from marketswarm import settings as environment
 from marketswarm.bus import Lease
 from marketswarm.doctor import truths
@@ -73,7 +73,7 @@ def ask_ports() -> dict[str, int]:
     found = {}
     for bus in names.DEFAULT_BUS_URLS:
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            text = Path(names.redis_conf(bus)).read_text(encoding="utf-8")
+            text = Path(unitnames.redis_conf(bus)).read_text(encoding="utf-8")
             if ports := re.findall(r"^port (\d+)$", text, re.MULTILINE):
                 found[bus] = int(ports[-1])
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.doctor.remedies import Remedies
 from marketswarm.doctor.report import Check, fail, ok, skip, warn
 from marketswarm.errors import ServiceManagerError
@@ -17,18 +17,22 @@ Shown = Mapping[str, Unit] | ServiceManagerError | None
 def wanted_units(services: Iterable[str]) -> list[str]:
     """Name the units that are asked for where these services run."""
     return [
-        names.TARGET_UNIT,
-        *map(names.redis_unit, names.DEFAULT_BUS_URLS),
-        names.BOOTSTRAP_UNIT,
-        names.RESEED_UNIT,
-        *map(names.service_unit, services),
+        unitnames.TARGET_UNIT,
+        *map(unitnames.redis_unit, names.DEFAULT_BUS_URLS),
+        unitnames.BOOTSTRAP_UNIT,
+        unitnames.RESEED_UNIT,
+        *map(unitnames.service_unit, services),
         DEBIAN_REDIS,
     ]
 
 
 def is_managed(shown: Shown) -> bool:
     """Whether MarketSwarm's units are installed on this machine, as far as systemd says."""
-    return isinstance(shown, Mapping) and names.TARGET_UNIT in shown and shown[names.TARGET_UNIT].load != "not-found"
+    return (
+        isinstance(shown, Mapping)
+        and unitnames.TARGET_UNIT in shown
+        and shown[unitnames.TARGET_UNIT].load != "not-found"
+    )
 
 
 def judge_units(shown: Shown, services: Iterable[str], remedies: Remedies) -> list[Check]:
@@ -38,7 +42,7 @@ def judge_units(shown: Shown, services: Iterable[str], remedies: Remedies) -> li
     if isinstance(shown, ServiceManagerError):
         return [fail("units", str(shown), remedies.systemd())]
     if not is_managed(shown):
-        return [skip("units", f"there is no {names.TARGET_UNIT} on this machine")]
+        return [skip("units", f"there is no {unitnames.TARGET_UNIT} on this machine")]
     units = [shown[name] for name in wanted_units(services) if name in shown and name != DEBIAN_REDIS]
     checks = [check for unit in units for check in _judge(unit, remedies)]
     well = len(units) - len({check.name for check in checks})
@@ -58,9 +62,9 @@ def _judge(unit: Unit, remedies: Remedies) -> Iterator[Check]:
         found = f"{unit.active} ({unit.sub}), after {unit.restarts} restarts by itself"
         judge = warn if unit.active == "active" else fail
         yield judge(name, found, remedies.unit_log(name))
-    elif unit.active == "activating" and unit.name != names.RESEED_UNIT:
+    elif unit.active == "activating" and unit.name != unitnames.RESEED_UNIT:
         yield warn(name, f"is not ready yet ({unit.sub})", remedies.unit_log(name))
-    elif unit.active in ("inactive", "deactivating") and unit.name != names.RESEED_UNIT:
+    elif unit.active in ("inactive", "deactivating") and unit.name != unitnames.RESEED_UNIT:
         # Somebody may want it so; whether it is missed, the heartbeats say.
         yield warn(name, f"is stopped ({unit.active})", remedies.start_unit(name))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.address import Address
 
 
@@ -46,7 +46,7 @@ class Remedies:
     def start_bus(self, bus: str, address: Address) -> str:
         """Against a bus that nobody serves."""
         if self._is_ours(bus, address):
-            return f"systemctl start {names.redis_unit(bus)}"
+            return f"systemctl start {unitnames.redis_unit(bus)}"
         if address.local and not address.path:
             return f"redis-server --port {address.port} --appendonly yes --maxmemory-policy noeviction"
         return f"start the Redis server at {address}, or say where it is: export {_variable(bus)}=redis://HOST:PORT"
@@ -54,7 +54,7 @@ class Remedies:
     def restart_bus(self, bus: str, address: Address) -> str:
         """Against a bus that is there and does not answer."""
         if self._is_ours(bus, address):
-            return f"systemctl restart {names.redis_unit(bus)}"
+            return f"systemctl restart {unitnames.redis_unit(bus)}"
         return f"{redis_cli(address)} PING; while that hangs, end it and start it again"
 
     def free_port(self, bus: str, address: Address) -> str:
@@ -68,7 +68,7 @@ class Remedies:
     def see_bus(self, bus: str, address: Address) -> str:
         """Against a bus that refuses for reasons of its own."""
         if self._is_ours(bus, address):
-            return f"journalctl -u {names.redis_unit(bus)} -n 20"
+            return f"journalctl -u {unitnames.redis_unit(bus)} -n 20"
         return f"{redis_cli(address)} INFO persistence"
 
     def await_loading(self, address: Address) -> str:
@@ -98,7 +98,7 @@ class Remedies:
 
     def set_option(self, bus: str, address: Address, option: str, value: str) -> str:
         """Against a setting of Redis. First in the running server: one that starts with AOF newly on would be empty."""
-        where = names.redis_conf(bus) if self._is_ours(bus, address) else "its redis.conf"
+        where = unitnames.redis_conf(bus) if self._is_ours(bus, address) else "its redis.conf"
         return f"{redis_cli(address)} CONFIG SET {option} {value}; for its next start, in {where}: {option} {value}"
 
     def systemd(self) -> str:
@@ -120,16 +120,16 @@ class Remedies:
 
     def disable_debian_redis(self) -> str:
         """Against Debian's own server on the port of system-redis."""
-        return f"systemctl disable --now redis-server; then: systemctl restart {names.redis_unit(names.SYSTEM_BUS)}"
+        return f"systemctl disable --now redis-server; then: systemctl restart {unitnames.redis_unit(names.SYSTEM_BUS)}"
 
     def start(self, service: str) -> str:
         """Against a service that does not beat."""
-        return f"systemctl start {names.service_unit(service)}" if self.managed else f"marketswarm run {service}"
+        return f"systemctl start {unitnames.service_unit(service)}" if self.managed else f"marketswarm run {service}"
 
     def restart(self, services: Iterable[str]) -> str:
         """Against services that run on something old, or do not hear."""
         if self.managed:
-            return f"systemctl restart {' '.join(map(names.service_unit, services))}"
+            return f"systemctl restart {' '.join(map(unitnames.service_unit, services))}"
         return f"stop and start again: {', '.join(f'marketswarm run {service}' for service in services)}"
 
     def await_beats(self, services: Iterable[str]) -> str:
@@ -139,7 +139,7 @@ class Remedies:
     def see_service(self, service: str) -> str:
         """Against a service that is dark."""
         if self.managed:
-            return f"journalctl -u {names.service_unit(service)} -n 20"
+            return f"journalctl -u {unitnames.service_unit(service)} -n 20"
         return f"marketswarm run {service}, or where `up` runs it: marketswarm up start {service}"
 
     def hear(self, address: Address, channel: str) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from pathlib import Path, PurePosixPath
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.errors import MarketSwarmError
 from marketswarm.install import systemd
 from marketswarm.install.laying import Say
@@ -63,7 +63,7 @@ def take_away(root: Path, say: Say, *, purge: bool, live: bool) -> None:
 
 def _stop(say: Say) -> None:
     say("stopping the swarm")
-    systemd.systemctl("stop", names.TARGET_UNIT, *systemd.ALL)
+    systemd.systemctl("stop", unitnames.TARGET_UNIT, *systemd.ALL)
 
 
 def _disable(root: Path) -> None:

@@ -1,6 +1,6 @@
 """Setting a host going, after its files were laid down."""
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.errors import MarketSwarmError
 from marketswarm.install import systemd
 from marketswarm.install.laying import Laid, Say
@@ -19,15 +19,15 @@ def set_going(laid: Laid, say: Say, *, start: bool) -> None:
     """
     systemd.systemctl("daemon-reload")
     systemd.update_catalog()
-    systemd.systemctl("enable", "--quiet", names.TARGET_UNIT)
+    systemd.systemctl("enable", "--quiet", unitnames.TARGET_UNIT)
     if not start:
         return
-    if systemd.is_active(names.TARGET_UNIT):
+    if systemd.is_active(unitnames.TARGET_UNIT):
         _renew(laid, say)
     else:
         say("starting the swarm")
         try:
-            systemd.systemctl("start", names.TARGET_UNIT, timeout_sec=START_SEC)
+            systemd.systemctl("start", unitnames.TARGET_UNIT, timeout_sec=START_SEC)
         except MarketSwarmError as error:
             raise MarketSwarmError(f"{error}; see what is wrong: marketswarm doctor") from None
 

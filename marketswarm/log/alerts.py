@@ -4,7 +4,7 @@ import logging
 
 import msgspec
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.log.output import FIELDS, NOTICE
 from marketswarm.messages import TROUBLES, Alert, kind, sentence
 from marketswarm.text import printable
@@ -25,7 +25,7 @@ def fields(alert: Alert) -> dict[str, str]:
     MESSAGE_ID leads to the alert's entry in systemd/marketswarm.catalog. Values are printable, since ``journalctl -x``
     puts them on the terminal as they are.
     """
-    return {"MESSAGE_ID": names.MESSAGE_IDS[kind(alert)], f"{names.JOURNAL_PREFIX}TYPE": kind(alert)} | {
-        names.JOURNAL_PREFIX + _RENAMED.get(field, field.upper()): printable(str(value))
+    return {"MESSAGE_ID": unitnames.MESSAGE_IDS[kind(alert)], f"{unitnames.JOURNAL_PREFIX}TYPE": kind(alert)} | {
+        unitnames.JOURNAL_PREFIX + _RENAMED.get(field, field.upper()): printable(str(value))
         for field, value in msgspec.structs.asdict(alert).items()
     }

@@ -4,11 +4,11 @@ from typing import Final
 
 import msgspec
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.messages import MISSES, Alert, TruthDrift, kind
 from marketswarm.text import printable
 
-_UNIT: Final = names.service_unit("{svc}")
+_UNIT: Final = unitnames.service_unit("{svc}")
 _OF_TYPES: Final = {
     names.HEARTBEAT_MISS: f"systemctl status {_UNIT}; journalctl -u {_UNIT} -n 50",
     names.HEALER_MISS: f"systemctl status {_UNIT}; journalctl -u {_UNIT} -n 50",

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.messages import (
     UNREADABLE,
     Alert,
@@ -76,7 +76,7 @@ def paced_by(alert: Alert) -> str:
     """Name the subject whose silences, acknowledgements and maintenance hold for an alert: of a unit its service."""
     about = subject(alert)
     instance = about.partition("@")[2].removesuffix(".service")
-    return instance if about == names.service_unit(instance) else about
+    return instance if about == unitnames.service_unit(instance) else about
 
 
 def key(event: bytes) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.daemon import Concern, concern
 from marketswarm.difference import differences
 from marketswarm.settings import Settings
@@ -40,7 +40,9 @@ def affected(
         own = differences(_section(was, name), _section(becomes, name))
         places = (*own, *_from_elsewhere(before, after))
         if before.section is None:
-            found[name] = Affected("added", f"is new; start it with systemctl start {names.service_unit(name)}", places)
+            found[name] = Affected(
+                "added", f"is new; start it with systemctl start {unitnames.service_unit(name)}", places
+            )
         elif after.section is None:
             found[name] = Affected("removed", _leaves(name, old, new), places)
         elif before != after:

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.truth.access import AccessPoint
 from marketswarm.truth.checks import timeout_line
 from marketswarm.truth.credentials import Loc
@@ -188,10 +188,10 @@ def _unwatched(truth: Truth) -> Iterator[str]:
 
 def _long_names(truth: Truth) -> Iterator[str]:
     for name in truth.services:
-        if len(name) > names.MAX_UNIT_NAME:
+        if len(name) > unitnames.MAX_UNIT_NAME:
             yield line(
                 ("services", name),
-                f"should have at most {names.MAX_UNIT_NAME} characters to be run by a unit, whose user is ms-NAME",
+                f"should have at most {unitnames.MAX_UNIT_NAME} characters to be run by a unit, whose user is ms-NAME",
             )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.truth.fields import MAX_TIMEOUT_SEC, Line, Section, Text
 from marketswarm.truth.windows import Window
 
@@ -22,7 +22,7 @@ DAYS: Final[tuple[Day, ...]] = get_args(Day)
 MAX_TEXT: Final = 1000
 # ECMA and Rust read these alike: the schema and the validator share them.
 WHEN: Final = r"^(?:2[0-9]{3}-[0-9]{2}-[0-9]{2}T)?(?:[01][0-9]|2[0-3]):[0-5][0-9]$"
-TOLD_TYPE: Final = f"^(?:{'|'.join([*names.MESSAGE_IDS, REMINDER])})$"
+TOLD_TYPE: Final = f"^(?:{'|'.join([*unitnames.MESSAGE_IDS, REMINDER])})$"
 _Entry = TypeVar("_Entry")
 _DAY: Final = timedelta(days=1)
 _REACHING_IN: Final = re.compile(r"[.\[]")

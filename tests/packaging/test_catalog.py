@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from testkit import need
 
-from marketswarm import names
+from marketswarm import unitnames
 
 CATALOG = Path(__file__).parents[2] / "systemd/marketswarm.catalog"
 
@@ -33,7 +33,7 @@ def test_journald_takes_every_entry_as_it_is_written(root: Path) -> None:
     """`journalctl --update-catalog` reads all of them, and has them word for word."""
     journalctl(root, "--update-catalog")
     listed = [line.split(" ", 1) for line in journalctl(root, "--list-catalog").splitlines()]
-    assert sorted(message_id for message_id, _ in listed) == sorted(names.MESSAGE_IDS.values())
+    assert sorted(message_id for message_id, _ in listed) == sorted(unitnames.MESSAGE_IDS.values())
     assert all(title.startswith("MarketSwarm: ") for _, title in listed)
     assert paragraphs(journalctl(root, "--dump-catalog")) == paragraphs(CATALOG.read_text(encoding="utf-8"))
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.log.alerts import fields
 from marketswarm.messages import (
     Alert,
@@ -65,19 +65,19 @@ def entries() -> list[tuple[str, str]]:
 
 def entry(alert: Alert) -> str:
     """What the catalog says of such an alert."""
-    return dict(entries())[names.MESSAGE_IDS[kind(alert)]]
+    return dict(entries())[unitnames.MESSAGE_IDS[kind(alert)]]
 
 
 def test_every_type_of_alert_has_an_id_of_its_own() -> None:
     """And an example here."""
     types = [str(alert.__struct_config__.tag) for alert in get_args(Alert)]
-    assert sorted(types) == sorted(names.MESSAGE_IDS) == sorted(kind(alert) for alert in EXAMPLES)
-    assert len(set(names.MESSAGE_IDS.values())) == len(types)
+    assert sorted(types) == sorted(unitnames.MESSAGE_IDS) == sorted(kind(alert) for alert in EXAMPLES)
+    assert len(set(unitnames.MESSAGE_IDS.values())) == len(types)
 
 
 def test_every_id_is_explained_once_and_no_other_is() -> None:
     """What is searched for by its id has an entry."""
-    assert sorted(message_id for message_id, _ in entries()) == sorted(names.MESSAGE_IDS.values())
+    assert sorted(message_id for message_id, _ in entries()) == sorted(unitnames.MESSAGE_IDS.values())
 
 
 @every_alert

@@ -9,7 +9,7 @@ import pytest
 import marketswarm
 
 PACKAGE = Path(marketswarm.__file__).parent
-GROUND = {"names", "errors", "address", "place", "text", "version"}
+GROUND = {"names", "unitnames", "errors", "address", "place", "text", "version"}
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables"},
     {"liveness", "notices", "feeds", "probing"},

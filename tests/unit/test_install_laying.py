@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from marketswarm import hostfiles, names, settings, units
+from marketswarm import hostfiles, names, settings, unitnames, units
 from marketswarm.errors import BadEnvironmentError, MarketSwarmError, NotAllowedError
 from marketswarm.install import check_host, check_root, lay_down, running, set_going, systemd
 from marketswarm.install.laying import Laid
@@ -466,7 +466,7 @@ def test_without_systemd_there_is_nothing_to_install_for(good_host: None, monkey
 class Systemd:
     """Stands for the service manager; ``asked`` is what it was asked, in order."""
 
-    TARGET, SERVICES, BUSES, ALL = names.TARGET_UNIT, systemd.SERVICES, systemd.BUSES, systemd.ALL
+    TARGET, SERVICES, BUSES, ALL = unitnames.TARGET_UNIT, systemd.SERVICES, systemd.BUSES, systemd.ALL
 
     def __init__(self, *, active: bool = False, fails: str | None = None) -> None:
         self.asked: list[str] = []

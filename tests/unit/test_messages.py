@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.messages import (
     Alert,
     BusLost,
@@ -160,7 +160,7 @@ def test_alerts_have_the_bytes_of_the_contract(alert: Alert, raw: bytes, line: s
 
 def test_every_type_of_alert_has_its_bytes_here() -> None:
     """As the contract and the journal's ids name them."""
-    assert list(dict.fromkeys(kind(alert) for alert, _, _ in ALERTS)) == list(names.MESSAGE_IDS)
+    assert list(dict.fromkeys(kind(alert) for alert, _, _ in ALERTS)) == list(unitnames.MESSAGE_IDS)
 
 
 @pytest.mark.parametrize(

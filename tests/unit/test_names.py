@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketswarm import names
+from marketswarm import names, unitnames
 
 
 def test_keys_and_channels_are_those_of_the_contract() -> None:
@@ -26,7 +26,7 @@ def test_keys_and_channels_are_those_of_the_contract() -> None:
 
 def test_the_ids_of_alerts_never_change() -> None:
     """Searches in journals rely on them."""
-    assert {kind: message_id[:8] for kind, message_id in names.MESSAGE_IDS.items()} == {
+    assert {kind: message_id[:8] for kind, message_id in unitnames.MESSAGE_IDS.items()} == {
         "heartbeat_miss": "0ac16f08",
         "heartbeat_ok": "1f354563",
         "healer_miss": "73388b07",

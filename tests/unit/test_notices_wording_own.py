@@ -3,7 +3,7 @@
 import pytest
 from items import MISS, NOW, OK, TS, in_utc, item
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.messages import (
     Alert,
     BusLost,
@@ -87,7 +87,7 @@ EVERY: tuple[Alert, ...] = (
 
 def test_every_type_of_alert_has_its_words() -> None:
     """The ones above are all that there are."""
-    assert {kind(alert) for alert in EVERY} == set(names.MESSAGE_IDS)
+    assert {kind(alert) for alert in EVERY} == set(unitnames.MESSAGE_IDS)
 
 
 @pytest.mark.parametrize("alert", EVERY, ids=kind)

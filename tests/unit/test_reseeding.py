@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.bus import StoredTruth
 from marketswarm.reseeding import Outlook, as_json, compare, render
 from marketswarm.settings import Settings
@@ -96,7 +96,7 @@ def told(new: object, *stored: StoredTruth | None) -> list[str]:
             services(new_svc={}),
             {
                 "new_svc": (
-                    f"is new; start it with systemctl start {names.service_unit('new_svc')}",
+                    f"is new; start it with systemctl start {unitnames.service_unit('new_svc')}",
                     ["+ services.new_svc: {}"],
                 )
             },

@@ -13,7 +13,7 @@ from documents import faults, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.truth import REMINDER, TEXT_FIELDS, Telling, Window, maintenance_until, schema, warnings
 
 HANDBOOK = Path(__file__).parents[2] / "docs/operate.md"
@@ -255,7 +255,7 @@ def test_a_refused_text_does_not_give_a_password_away() -> None:
 def test_every_alert_and_the_reminder_may_have_a_text() -> None:
     """With any of the fields, braces of its own and newlines."""
     text = "".join(f"{{{field}}}\n" for field in TEXT_FIELDS) + "{{}} ünd 😀"
-    texts = dict.fromkeys([*names.MESSAGE_IDS, REMINDER], text)
+    texts = dict.fromkeys([*unitnames.MESSAGE_IDS, REMINDER], text)
     assert read(told(text=texts)).telling().texts == texts
     assert text.format_map({field: field for field in TEXT_FIELDS}).endswith("first\nhost\n{} ünd 😀")
 

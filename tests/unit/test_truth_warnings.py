@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from marketswarm import names
+from marketswarm import names, unitnames
 from marketswarm.truth import parse, warnings
 
 SHIPPED = Path(__file__).parents[2] / names.TRUTH_FILE_IN_CHECKOUT
@@ -210,7 +210,7 @@ def test_warns_of_a_dependency_on_a_stranger() -> None:
     ]
 
 
-@pytest.mark.parametrize(("length", "count"), [(names.MAX_UNIT_NAME, 0), (names.MAX_UNIT_NAME + 1, 1)])
+@pytest.mark.parametrize(("length", "count"), [(unitnames.MAX_UNIT_NAME, 0), (unitnames.MAX_UNIT_NAME + 1, 1)])
 def test_warns_of_a_name_that_no_unit_can_have(length: int, count: int) -> None:
     """It may beat from elsewhere, so it is no fault."""
     name = "a" * length

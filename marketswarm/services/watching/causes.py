@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from marketswarm import host, names
+from marketswarm import host, unitnames
 from marketswarm.bus import Bus, client_name
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.liveness import Cause, Detector, Process, cause
@@ -38,5 +38,5 @@ class Causes:
             process,
             goodbye=row in self._detector.numbers.goodbyes,
             connected=client_name(service) in connected,
-            unit_active=process is Process.GONE and host.unit_active(names.service_unit(service)),
+            unit_active=process is Process.GONE and host.unit_active(unitnames.service_unit(service)),
         )

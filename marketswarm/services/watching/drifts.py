@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from marketswarm import names
+from marketswarm import unitnames
 from marketswarm.bus import Bus
 from marketswarm.clock import Clock
 from marketswarm.daemon import Follower
@@ -67,7 +67,7 @@ class Drifts:
         sent_after = last_look if seen else now
         if not self._grace.wrong(service, f"{beat.truth} {self._mine}", sent_after):
             return ""
-        unit = names.service_unit(service)
+        unit = unitnames.service_unit(service)
         return (
             f"has run on the truth {short(beat.truth)} for over {self._grace_sec:g} s, healer runs on "
             f"{short(self._mine)}; see journalctl -u {unit}, then systemctl restart {unit}"
