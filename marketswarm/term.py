@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TextIO
 
 RECENT_SEC = 12 * 3600
+SKEW_SEC = 60
 Paint = Callable[[str, str], str]
 
 _CODES = {
@@ -33,9 +34,10 @@ def ansi(text: str, style: str) -> str:
 def local_time(ts: float, now: float) -> str:
     """Put epoch seconds in local time: the time of day for the last twelve hours, the date with it for all else.
 
-    A time that no calendar holds is a question mark: it may come from anyone who can write to a bus.
+    Another host's clock may be ahead of ours: the next minute counts as now. A time that no calendar
+    holds is a question mark: it may come from anyone who can write to a bus.
     """
-    form = "%H:%M:%S" if 0 <= now - ts < RECENT_SEC else "%Y-%m-%d %H:%M:%S"
+    form = "%H:%M:%S" if -SKEW_SEC <= now - ts < RECENT_SEC else "%Y-%m-%d %H:%M:%S"
     try:
         return datetime.fromtimestamp(ts).astimezone().strftime(form)
     except (ValueError, OverflowError, OSError):

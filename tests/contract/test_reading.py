@@ -122,7 +122,7 @@ def bury(swarm: Swarm, *titles: str, reason: str = "HTTP 503") -> list[str]:
     async def work(backlog: Backlog, bus: Bus) -> None:
         for delivery in await take_all(backlog, bus):
             kept: dict[str, str | bytes | int] = {"item": delivery.raw, "reason": reason, "entry": delivery.id}
-            assert await backlog.bury(delivery, kept | {"deliveries": 5, "worker": "w1", "ts": round(time.time())})
+            assert await backlog.bury(delivery, kept | {"deliveries": 5, "worker": "w1", "ts": int(time.time())})
 
     worker(swarm, work)
     return dead_ids(swarm)

@@ -1,5 +1,6 @@
 """What vexy_ai promises: an insight of every item, once; what has none is put aside with its reason."""
 
+import time
 from collections import Counter
 
 from testkit import Swarm, eventually
@@ -72,6 +73,7 @@ def test_an_item_that_fails_is_tried_again_and_then_put_aside(swarm: Swarm) -> N
     (letter,) = eventually(lambda: dead(swarm.market), "it is put aside")
     assert letter["reason"] == "the handler failed: ValueError: does not like it"
     assert letter["deliveries"] == "2"
+    assert int(letter["ts"]) <= time.time()
     assert "try 2 follows" in service.log
 
 

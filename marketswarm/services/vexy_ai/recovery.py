@@ -147,7 +147,7 @@ class Recovery:
             "entry": delivery.id,
             "deliveries": delivery.count,
             "worker": self._backlog.consumer,
-            "ts": round(self._clock.wall()),
+            "ts": int(self._clock.wall()),  # rounded up, half of them would lie ahead of whoever reads them
         }
         if await until_taken(lambda: self._backlog.bury(delivery, letter)):
             self.buried += 1
