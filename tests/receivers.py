@@ -45,7 +45,7 @@ class Trust:
 
 @dataclass
 class Request:
-    """What was asked. ``at`` is monotonic; ``body`` is None where the answer did not wait for it.
+    """What was asked. ``at`` is monotonic; ``body`` is None where the answer did not wait for it, or it never came.
 
     ``taken``: the answer says that it was.
     """
@@ -178,8 +178,8 @@ class HttpReceiver:
 
     @property
     def bodies(self) -> list[Any]:
-        """The parsed bodies that came, in order."""
-        return [request.json for request in self.requests]
+        """The parsed bodies that came, in order; a request that was cut off before its own has none."""
+        return [request.json for request in self.requests if request.body is not None]
 
     def close(self) -> None:
         """Let go of whoever hangs, and listen no more."""
@@ -228,8 +228,11 @@ class _Exchange(socketserver.StreamRequestHandler):
         request = Request(line[0], line[1], parse_headers(self.rfile), time.monotonic())
         behaviour = receiver.script.popleft() if receiver.script else receiver.otherwise
         if not behaviour.early:
-            request.body = self.rfile.read(int(request.headers.get("Content-Length") or 0))
-        request.taken = behaviour.takes
+            length = int(request.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            # Of a client that is killed while it sends there is no body, and nobody to take an answer.
+            request.body = body if len(body) == length else None
+        request.taken = behaviour.takes and request.body is not None
         receiver.requests.append(request)
         with suppress(OSError):
             behaviour.act(self)
