@@ -24,7 +24,7 @@ def until(receiver: HttpReceiver, *wanted: tuple[str, str], within_sec: float = 
     eventually(
         lambda: len(kinds(receiver)) >= len(expected), lambda: f"{expected}, told: {kinds(receiver)}", within_sec
     )
-    assert kinds(receiver) == expected
+    assert kinds(receiver) == expected, kinds(receiver)
 
 
 def healer(swarm: Swarm, receiver: HttpReceiver, **environ: str) -> Service:

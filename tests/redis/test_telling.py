@@ -51,6 +51,7 @@ def test_a_person_is_told_of_an_outage_and_of_its_end(swarm: Swarm, receiver: Ht
 def test_a_person_is_told_of_a_probe_that_fails_and_of_its_end(swarm: Swarm, receiver: HttpReceiver) -> None:
     """By healer's courier, as of a miss; one that is silenced waits."""
     swarm.seed(watching("rss_agg"))
+    worker = swarm.start("rss_agg").ready()
     assert swarm.command("marketswarm", "silence", "massive/net-host").returncode == 0
     healer(swarm, receiver)
     under_way(swarm)
@@ -68,6 +69,7 @@ def test_a_person_is_told_of_a_probe_that_fails_and_of_its_end(swarm: Swarm, rec
         "[MarketSwarm] PROBE FAILED: massive/net-host",
     ]
     assert "Fails at tcp: refused; 3 times in a row.\nFirst: marketswarm probes" in receiver.bodies[0]["text"]
+    assert worker.stop() == 0
 
 
 def append(swarm: Swarm, *alerts: dict[str, Any]) -> None:
