@@ -149,6 +149,15 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> Begun:
     return steps
 
 
+@pytest.fixture(autouse=True)
+def few_to_collect() -> Iterator[None]:
+    """Have collections look at what the test makes, and not at all that those before it have left."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def descriptors() -> int:
     """Count what this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
