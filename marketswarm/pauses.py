@@ -16,7 +16,7 @@ from marketswarm.inuse import truth_in_use
 from marketswarm.messages import MISSES, decode_alert, encode
 from marketswarm.notices.silences import Ack, Pauses, Silence
 from marketswarm.settings import Settings
-from marketswarm.term import RECENT_SEC, local_time
+from marketswarm.term import local_time
 from marketswarm.text import listed, printable
 from marketswarm.truth import Truth
 
@@ -153,11 +153,6 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def moment(ts: float, now: float) -> str:
-    """Put a coming time in local time: the time of day for the next twelve hours, the date with it for all else."""
-    return local_time(ts, ts if 0 <= ts - now < RECENT_SEC else now)
-
-
 def called(subject: str) -> str:
     """Name a subject to people."""
     return "everything" if subject == names.EVERYTHING else printable(subject)
@@ -165,7 +160,7 @@ def called(subject: str) -> str:
 
 def noted(silenced_until: float | None, acked_by: str | None, now: float) -> list[str]:
     """Say in a few words each what keeps people from being told of a service."""
-    words = [] if silenced_until is None else [f"silenced until {moment(silenced_until, now)}"]
+    words = [] if silenced_until is None else [f"silenced until {local_time(silenced_until, now)}"]
     return words if acked_by is None else [*words, f"acknowledged by {printable(acked_by)}"]
 
 
@@ -174,7 +169,7 @@ def render(silences: Iterable[Silence], now: float) -> list[str]:
     table = [
         (
             called(found.subject),
-            f"until {moment(found.until, now)}",
+            f"until {local_time(found.until, now)}",
             f"{spoken(found.until - now)} left",
             printable(found.by) or "-",
             printable(found.why),

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TextIO
 
-RECENT_SEC = 12 * 3600
-SKEW_SEC = 60
+NEAR_SEC = 12 * 3600
 Paint = Callable[[str, str], str]
 
 _CODES = {
@@ -32,12 +31,11 @@ def ansi(text: str, style: str) -> str:
 
 
 def local_time(ts: float, now: float) -> str:
-    """Put epoch seconds in local time: the time of day for the last twelve hours, the date with it for all else.
+    """Put epoch seconds in local time: the time of day within twelve hours of now, the date with it for all else.
 
-    Another host's clock may be ahead of ours: the next minute counts as now. A time that no calendar
-    holds is a question mark: it may come from anyone who can write to a bus.
+    A time that no calendar holds is a question mark: it may come from anyone who can write to a bus.
     """
-    form = "%H:%M:%S" if -SKEW_SEC <= now - ts < RECENT_SEC else "%Y-%m-%d %H:%M:%S"
+    form = "%H:%M:%S" if abs(now - ts) < NEAR_SEC else "%Y-%m-%d %H:%M:%S"
     try:
         return datetime.fromtimestamp(ts).astimezone().strftime(form)
     except (ValueError, OverflowError, OSError):

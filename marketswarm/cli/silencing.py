@@ -43,11 +43,11 @@ def _subject(service: str | None, *, everything: bool) -> str:
 
 def _but(all_until: float | None) -> str:
     """Say that a service stays silent, where everything is."""
-    from marketswarm import pauses
+    from marketswarm.term import local_time
 
     if all_until is None:
         return ""
-    return f", but everything is until {pauses.moment(all_until, time.time())} (marketswarm unsilence --all)"
+    return f", but everything is until {local_time(all_until, time.time())} (marketswarm unsilence --all)"
 
 
 def _words(subject: str) -> str:
@@ -95,10 +95,11 @@ def silence(service: str | None, for_sec: int, why: str, *, everything: bool) ->
     """
     subject = _subject(service, everything=everything)
     from marketswarm import pauses, settings
+    from marketswarm.term import local_time
 
     made = asyncio.run(pauses.silence(settings.load(), subject, for_sec, why))
     click.echo(
-        f"{pauses.called(subject)} is silenced until {pauses.moment(made.until, made.since)} ({spoken(for_sec)}): "
+        f"{pauses.called(subject)} is silenced until {local_time(made.until, made.since)} ({spoken(for_sec)}): "
         f"nobody is told, its state is still tracked; undo: marketswarm unsilence {_words(subject)}"
     )
 

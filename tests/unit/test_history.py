@@ -3,8 +3,6 @@
 import asyncio
 import json
 import re
-import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,17 +32,13 @@ from marketswarm.term import plain
 
 NOW = 1_762_433_458.0  # 2025-11-06 12:50:58 UTC
 HOUR = 3600
+pytestmark = pytest.mark.usefixtures("in_utc")
 
 
 @pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Local time is UTC, and it is NOW."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is NOW."""
     monkeypatch.setattr(history, "time", SimpleNamespace(time=lambda: NOW))
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,17 +39,13 @@ TRUTH = {
 MISS = encode(HeartbeatMiss("rss_agg", 31.2, 30.0, NOW - 60))
 OK = encode(HeartbeatOk("rss_agg", 0.1, NOW - 60))
 LATER = b'{"type":"later","svc":"rss_agg","ts":1}'
+pytestmark = pytest.mark.usefixtures("in_utc")
 
 
 @pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Local time is UTC, and it is NOW."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is NOW."""
     monkeypatch.setattr(overview, "time", SimpleNamespace(time=lambda: NOW))
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 class FakeBus:

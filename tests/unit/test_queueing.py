@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from marketswarm.term import plain
 from marketswarm.truth import Truth
 
 NOW = 1_762_433_458  # 2025-11-06 12:50:58 UTC
+Answer = Callable[[tuple[Any, ...]], Any]
 ALIVE = Consumer("w1", 3, 2.0, alive=True)
 GONE = Consumer("w2", 1, 7200.0, alive=False)
 
@@ -156,16 +156,6 @@ def test_no_control_character_reaches_the_terminal() -> None:
     assert len(lines) == 4
 
 
-@pytest.fixture
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Local time is UTC."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
 DEAD = DeadItem("1-0", "0-1", "HTTP 503", 5, NOW - 60, "w1", "alpha", "Rates held")
 
 
@@ -205,7 +195,7 @@ class FakeBus:
 
     async def ask(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """Answer as Redis does."""
-        answers: dict[str, Callable[[tuple[Any, ...]], Any]] = {
+        answers: dict[str, Answer] = {
             "EXISTS": lambda words: int(words[1] in ("rss:queue", "rss:queue:vexy_ai:w1:lease")),
             "XLEN": lambda words: 0 if words[1].endswith(":dead") else 3,
             "TIME": lambda _: [str(NOW).encode(), b"500000"],

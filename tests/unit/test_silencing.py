@@ -2,8 +2,6 @@
 
 import os
 import pwd
-import time
-from collections.abc import Iterator
 
 import pytest
 from click.shell_completion import BashComplete
@@ -12,7 +10,7 @@ from click.testing import CliRunner
 from marketswarm import cli, host, pauses, services
 from marketswarm.errors import BadEnvironmentError
 from marketswarm.notices.silences import Silence
-from marketswarm.pauses import called, check, moment, noted, one_line, person, render
+from marketswarm.pauses import called, check, noted, one_line, person, render
 from marketswarm.truth import Truth
 
 NOW = 1_762_433_458.0  # 2025-11-06 12:50:58 UTC
@@ -27,16 +25,7 @@ TRUTH = Truth.model_validate(
         "buses": {"third-redis": {"url": "redis://127.0.0.1:6381"}},
     }
 )
-
-
-@pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Local time is UTC."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("in_utc")
 
 
 @pytest.mark.parametrize("name", ["rss_agg", "foreign", "system-redis", "market-redis", "third-redis", "*"])
@@ -93,21 +82,6 @@ def test_a_wrong_name_among_many_and_of_any_length_gets_a_short_line() -> None:
     with pytest.raises(BadEnvironmentError, match=r"svc_0010, \.\.\.$") as raised:
         check("!" * 100_000, many)
     assert len(str(raised.value)) < 400
-
-
-@pytest.mark.parametrize(
-    ("ts", "words"),
-    [
-        (NOW, "12:50:58"),
-        (NOW + 12 * HOUR - 1, "00:50:57"),
-        (NOW + 12 * HOUR, "2025-11-07 00:50:58"),
-        (NOW - 1, "12:50:57"),
-        (1e300, "?"),
-    ],
-)
-def test_a_coming_time_has_its_date_where_it_is_far(ts: float, words: str) -> None:
-    """Within twelve hours the time of day is enough."""
-    assert moment(ts, NOW) == words
 
 
 def test_silences_are_lined_up() -> None:
