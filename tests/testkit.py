@@ -61,6 +61,20 @@ def eventually(
         time.sleep(max(pause_sec, min((now - began) / 5, longest_pause_sec, end - now)))
 
 
+def children() -> set[int]:
+    """The processes that are this one's children, dead ones that nobody has reaped among them.
+
+    Asked of each process: a thread's own list goes with the thread, which may end while it is read.
+    """
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # It has ended meanwhile.
+            stat = place.read_text(encoding="utf-8", errors="replace")
+            if int(stat.rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(stat.split()[0]))
+    return found
+
+
 def need(program: str) -> None:
     """Leave the test out where ``program`` is missing; with CI=true that is a failure."""
     if why := left_out(program):

@@ -1,7 +1,6 @@
 """Webhooks against real servers: what is sent, what each answer means, and that no server can do harm."""
 
 import asyncio
-import contextlib
 import os
 import sys
 import threading
@@ -26,7 +25,7 @@ from receivers import (
     raw,
     redirect,
 )
-from testkit import eventually, free_port
+from testkit import children, eventually, free_port
 
 from marketswarm.notices.channels import Ping, Webhook
 from marketswarm.notices.message import Outcome, Result
@@ -45,17 +44,6 @@ def receiver() -> Iterator[HttpReceiver]:
 def webhook(receiver: HttpReceiver, timeout_sec: float = PATIENCE_SEC) -> Webhook:
     """The receiver as a channel, with a secret in its path."""
     return Webhook("webhook", f"{receiver.url}/hooks/{SECRET}", timeout_sec)
-
-
-def children() -> set[int]:
-    """The processes that are this one's children, dead ones that nobody has reaped among them."""
-    found = set()
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # It has ended meanwhile.
-            stat = place.read_text(encoding="utf-8", errors="replace")
-            if int(stat.rpartition(")")[2].split()[1]) == os.getpid():
-                found.add(int(stat.split()[0]))
-    return found
 
 
 def shown(pid: int) -> tuple[bytes, bytes]:

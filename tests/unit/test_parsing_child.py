@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from testkit import eventually
+from testkit import children, eventually
 
 from marketswarm import isolated
 from marketswarm.feeds.item import Document
@@ -51,12 +51,6 @@ def with_parser(
     before = children()
     asyncio.run(run())
     assert children() == before
-
-
-def children() -> set[int]:
-    """The processes that are this one's children, dead ones that nobody has reaped among them."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text(encoding="ascii").split()}
 
 
 def is_gone(pid: int) -> bool:
