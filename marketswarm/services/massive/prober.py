@@ -210,9 +210,8 @@ class Prober:
             return f"beating; nothing to probe (services.massive.probes, {names.ENV_NET_URL})"
         standings = self._memory.standings
         failed = [target.name for target in self._targets if standings.get(target.name, Standing()).told]
-        return f"{len(self._targets)} target(s), {len(failed)} failed" + (
-            f": {listed(failed, _NAMED)}" if failed else ""
-        )
+        which = f": {listed(failed, _NAMED)}" if failed else ""
+        return f"{len(self._targets)} target(s), {len(failed)} failed{which}"
 
     def _now(self) -> int:
         return int(self._clock.wall())
