@@ -1,6 +1,6 @@
 """The address of a Redis server, read from a URL and never shown with its password."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 6379
@@ -74,6 +74,10 @@ class Address:
     def connect_sec(self) -> float:
         """How long a connection may take to come up; after that another attempt is the better bet."""
         return TLS_CONNECT_SEC if self.tls else CONNECT_SEC
+
+    def logged_in(self, username: str, password: str) -> "Address":
+        """The same place, with this login; one that has a login already keeps it."""
+        return replace(self, username=username, password=password) if self.password is None else self
 
     def same_server(self, other: "Address") -> bool:
         """Whether both lead to one server, as far as names tell: every spelling of loopback is one host."""

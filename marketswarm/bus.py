@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from marketswarm import names
+from marketswarm import names, refusals
 from marketswarm.address import Address
 from marketswarm.errors import (
     NO_DESCRIPTOR,
@@ -21,7 +21,7 @@ from marketswarm.errors import (
     NotRedisError,
     reason,
 )
-from marketswarm.line import Command, Line, NotRedis, Refusal, first_refusal
+from marketswarm.line import Command, Line, NotRedis, Refusal, first_refusal, refused_command
 
 TIMEOUT_SEC = 1.0
 FENCED = "FENCED"
@@ -98,7 +98,7 @@ class Bus:
         answers = await self._call(lambda: self._line.ask(commands))
         first = first_refusal(answers)
         if first and (not refusals or str(first).startswith(_AWAY)):
-            raise self._no(first)
+            raise self._no(first, refused_command(commands, answers))
         return answers
 
     async def fields(self, key: str) -> dict[str, bytes]:
@@ -131,16 +131,15 @@ class Bus:
 
         A bus that is out of memory or disk refuses the lease and still takes the beat, so this is no transaction.
         """
-        stored, published = await self.ask(
-            [("SET", names.lease_key(service), payload, "PX", lease_ms), ("PUBLISH", channel, payload)], refusals=True
-        )
+        lease = ("SET", names.lease_key(service), payload, "PX", lease_ms)
+        stored, published = await self.ask([lease, ("PUBLISH", channel, payload)], refusals=True)
         if isinstance(published, Refusal):
-            raise self._refused(published)
+            raise self._refused(published, ("PUBLISH", channel))
         refused = isinstance(stored, Refusal)
         if refused is not self._lease_refused:
             self._lease_refused = refused
             if refused:
-                _log.error("%s; beats go on without a lease", self._refused(stored))
+                _log.error("%s; beats go on without a lease", self._refused(stored, lease))
             else:
                 _log.info("%s: keeps leases again", self.name)
 
@@ -209,9 +208,10 @@ class Bus:
         commands += [entry.beside for entry in entries if entry.beside]
         if channel:
             commands += [("PUBLISH", channel, entry.event) for entry in entries if entry.publish]
-        answers = await self.ask([("MULTI",), *commands, ("EXEC",)], refusals=True)
+        commands = [("MULTI",), *commands, ("EXEC",)]
+        answers = await self.ask(commands, refusals=True)
         if refusal := first_refusal(answers):
-            raise self._refused(refusal)
+            raise self._refused(refusal, refused_command(commands, answers))
 
     async def last(self, stream: str, count: int) -> list[tuple[str, bytes]]:
         """Read the newest entries of a stream, the oldest of them first: entry ids, and what their ``event`` holds."""
@@ -243,22 +243,23 @@ class Bus:
         )
         return {name: value for (name, _), value in pairs if value is not None}
 
-    def _no(self, refusal: Refusal) -> BusUnreachableError | BusRefusedError | FencedError:
+    def _no(self, refusal: Refusal, command: Command | None) -> BusUnreachableError | BusRefusedError | FencedError:
         if str(refusal).startswith(_AWAY):
             return self._unreachable(ConnectionError(str(refusal).removeprefix("ERR ")))
         if FENCED in str(refusal):
             return FencedError(f"{self.name} at {self.address} takes no writes of this process: it is not the owner")
-        return self._refused(refusal)
+        return self._refused(refusal, command)
 
-    async def _call(self, command: Callable[[], Awaitable[_T]]) -> _T:
+    async def _call(self, talk: Callable[[], Awaitable[_T]], command: Command | None = None) -> _T:
         """Carry out what talks to the server, and put what goes wrong into the types that callers know.
 
         Takes OSError for a server that does not answer, Refusal for one that says no, NotRedis for one that is none.
+        ``command`` is what it is asked.
         """
         try:
-            answer = await command()
+            answer = await talk()
         except Refusal as refusal:
-            raise self._no(refusal) from refusal
+            raise self._no(refusal, command) from refusal
         except NotRedis as error:
             raise NotRedisError(
                 f"{self.name} at {self.address}: what listens there is no Redis ({reason(error)}); who has its port?"
@@ -279,9 +280,9 @@ class Bus:
             _log.log(logging.WARNING if self.loud else logging.DEBUG, "%s", line)
         return BusUnreachableError(line)
 
-    def _refused(self, error: Exception) -> BusRefusedError:
-        kind = NoGroupError if str(error).startswith("NOGROUP") else BusRefusedError
-        return kind(f"{self.name} at {self.address} refuses: {reason(error)}; see its log and its ACL")
+    def _refused(self, refusal: Refusal, command: Command | None) -> BusRefusedError:
+        kind = NoGroupError if str(refusal).startswith("NOGROUP") else BusRefusedError
+        return kind(f"{self.name} at {self.address} {refusals.explained(reason(refusal), self.address, command)}")
 
 
 def entries(answer: Iterable[tuple[bytes, Sequence[bytes] | None]]) -> list[tuple[str, bytes]]:

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from marketswarm.address import Address
 from marketswarm.bus import TIMEOUT_SEC, Bus, events
 from marketswarm.errors import reason
-from marketswarm.line import NotRedis, Refusal
+from marketswarm.line import Command, NotRedis, Refusal
 
 _T = TypeVar("_T")
 
@@ -33,14 +33,14 @@ class InspectedBus(Bus):
 
     async def info(self) -> Mapping[str, Any]:
         """Ask how the server is doing: the fields of Redis's INFO, numbers as numbers."""
-        return cast("Mapping[str, Any]", await self._query(self._redis.info))
+        return cast("Mapping[str, Any]", await self._query(self._redis.info, ("INFO",)))
 
     async def listeners(self, channels: Iterable[str]) -> dict[str, int]:
         """Count the connections that listen to each channel (PUBSUB NUMSUB)."""
         wanted = list(channels)
         if not wanted:
             return {}  # asked for none, the server would answer with nothing in a form of its own
-        counts: Any = await self._query(lambda: self._redis.pubsub_numsub(*wanted))
+        counts: Any = await self._query(lambda: self._redis.pubsub_numsub(*wanted), ("PUBSUB", "NUMSUB", wanted[0]))
         return {channel.decode(): count for channel, count in counts}
 
     async def tail(self, stream: str, after: str, *, block_ms: int = 0) -> list[tuple[str, bytes]]:
@@ -48,7 +48,10 @@ class InspectedBus(Bus):
 
         Waits up to ``block_ms`` for the first one; that has to stay well below TIMEOUT_SEC.
         """
-        answer: Any = await self._query(lambda: self._redis.xread({stream: after}, count=1000, block=block_ms or None))
+        asked = ("XREAD", "STREAMS", stream, after)
+        answer: Any = await self._query(
+            lambda: self._redis.xread({stream: after}, count=1000, block=block_ms or None), asked
+        )
         return events(answer[0][1] if answer else [])
 
     async def close(self) -> None:
@@ -60,8 +63,9 @@ class InspectedBus(Bus):
         except (exceptions.RedisError, OSError):
             return
 
-    async def _query(self, command: Callable[[], Awaitable[_T]]) -> _T:
-        answer = await self._call(lambda: _translated(command))
+    async def _query(self, query: Callable[[], Awaitable[_T]], command: Command) -> _T:
+        """Ask by the library; ``command`` is what that comes to."""
+        answer = await self._call(lambda: _translated(query), command)
         task = asyncio.current_task()
         if task and task.cancelling():
             # Before each command redis-py looks at the socket with a timeout of zero, which can take a cancellation
@@ -74,8 +78,10 @@ async def _translated(command: Callable[[], Awaitable[_T]]) -> _T:
     """Put the library's errors into those that Bus takes."""
     try:
         return await command()
+    except exceptions.NoPermissionError as error:
+        raise Refusal(f"NOPERM {error}") from error  # the library cuts the word off
     except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
-        raise Refusal(str(error)) from error
+        raise Refusal(f"WRONGPASS {error}") from error
     except (exceptions.ConnectionError, exceptions.TimeoutError, asyncio.IncompleteReadError) as error:
         raise ConnectionError(reason(error)) from error
     except exceptions.InvalidResponse as error:

@@ -40,6 +40,15 @@ def first_refusal(answers: Sequence[Any]) -> Refusal | None:
     return next((answer for answer in (*answers, *last) if isinstance(answer, Refusal)), None)
 
 
+def refused_command(commands: Sequence[Command], answers: Sequence[Any]) -> Command | None:
+    """Find the command to which the first refusal is the answer; those of a transaction stand within MULTI and EXEC."""
+    last = answers[-1] if answers and isinstance(answers[-1], list) else []
+    for command, answer in (*zip(commands, answers, strict=True), *zip(commands[1:], last, strict=False)):
+        if isinstance(answer, Refusal):
+            return command
+    return None
+
+
 def login(to: Address, client_name: str) -> list[Command]:
     """The commands with which a connection begins."""
     commands: list[Command] = []

@@ -15,7 +15,7 @@ def start(service: str) -> None:
 
 
 def _run(service: str) -> None:
-    environment = settings.load()
+    environment = settings.load(user=service)
     work = services.load(service)
     log.configure(environment.log_level, environment.journal_stream, identifier=unitnames.journal_identifier(service))
     loop_factory = daemon.exact_loop if service in (names.HEALER, names.SENTINEL) else None

@@ -4,6 +4,7 @@ import asyncio
 
 import click
 
+from marketswarm import users
 from marketswarm.cli.common import SERVICE_ARGUMENT, Command
 
 
@@ -45,5 +46,5 @@ def unit_failed(unit: str) -> None:
     from marketswarm.failure import tell
 
     # The setting that cannot be used may be why the unit failed: it must not silence this.
-    environment, _ = ask_environment()
+    environment, _ = ask_environment(users.FAILED)
     asyncio.run(tell(unit, environment))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from marketswarm import feedview, names, overview, ports, probeview, proving, queueing, seed, unitnames, units
+from marketswarm import feedview, names, overview, ports, probeview, proving, queueing, seed, unitnames, units, users
 from marketswarm import settings as environment
 from marketswarm.bus import Lease
 from marketswarm.doctor import truths
@@ -50,14 +50,15 @@ class SwarmFound:
     probes: ProbesView | MarketSwarmError
 
 
-def ask_environment() -> tuple[Settings, BadEnvironmentError | None]:
+def ask_environment(user: str = users.OPERATOR) -> tuple[Settings, BadEnvironmentError | None]:
     """Read the variables; where some cannot be used, what is wrong, and the settings without them."""
     environ = environment.own()
     try:
-        return environment.load(environ), None
+        return environment.load(environ, user=user), None
     except BadEnvironmentError as error:
         wrong = {*truths.wrong_variables(error), names.ENV_CREDENTIALS_DIRECTORY}
-        return environment.load({name: value for name, value in environ.items() if name not in wrong}), error
+        left = {name: value for name, value in environ.items() if name not in wrong}
+        return environment.load(left, user=user), error
 
 
 def ask_file(path: Path) -> Document | NoTruthFileError:

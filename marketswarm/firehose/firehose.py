@@ -18,6 +18,7 @@ from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarm
 from marketswarm.firehose.session import Beats, CutError, DeafError, Oddities, Session
 from marketswarm.line import connect, login
 from marketswarm.pacing import Backoff
+from marketswarm.refusals import explained
 
 CONFIRM_SEC = 1.0
 CONFIRMED_PER_SEC = 10_000
@@ -95,6 +96,9 @@ class Firehose:
                 # One that comes much later than it should says only that this process stood still.
                 if loop.time() - began <= 2 * self._patience_sec:
                     self._declare_lost(f"no subscription at {self._address} in time")
+            except BusRefusedError as error:
+                refused = ("SUBSCRIBE", ", ".join(channel.decode() for channel in self._channels))
+                self._declare_lost(f"{self._address} {explained(str(error), self._address, refused)}")
             except (MarketSwarmError, OSError, hiredis.HiredisError) as error:
                 self._declare_lost(reason(error))
             if loop.time() - began >= SETTLED_SEC:

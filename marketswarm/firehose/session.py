@@ -166,7 +166,7 @@ class Session(asyncio.BufferedProtocol):
         """Take in what is no message of a service."""
         match reply:
             case hiredis.ReplyError():
-                self.end(BusRefusedError(f"refuses the subscription: {reply}"))
+                self.end(BusRefusedError(str(reply)))
             case [b"subscribe", _, _]:
                 self._unconfirmed -= 1
                 if self._unconfirmed == 0 and not self.subscribed.done():

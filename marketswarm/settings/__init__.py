@@ -1,6 +1,6 @@
 """What the environment says, read once and checked as a whole. The only reader of ``os.environ``."""
 
-from marketswarm.settings.environment import Settings, inherited, journal_stream, load, own, read_env_file
+from marketswarm.settings.environment import Login, Settings, inherited, journal_stream, load, own, read_env_file
 from marketswarm.settings.outward import Outward
 from marketswarm.settings.probing import Market, Probing
 from marketswarm.settings.working import Chat, Fetching, Working
@@ -8,6 +8,7 @@ from marketswarm.settings.working import Chat, Fetching, Working
 __all__ = [
     "Chat",
     "Fetching",
+    "Login",
     "Market",
     "Outward",
     "Probing",

@@ -5,13 +5,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from marketswarm import names
+from marketswarm import names, users
 from marketswarm.address import Address
 from marketswarm.errors import BadEnvironmentError
 from marketswarm.settings.outward import Outward
 from marketswarm.settings.probing import Market, Probing
 from marketswarm.settings.reader import Reader
 from marketswarm.settings.working import Chat, Fetching, Working
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user of the buses."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def at(self, address: Address) -> Address:
+        """The address with this login."""
+        return address.logged_in(self.user, self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,10 @@ class Settings:
     """The bus that TRUTH_REDIS_URL names, where it names one."""
     truth_address: Address | None = None
     """The server that TRUTH_REDIS_URL gives, where it is no bus's name."""
+    login: Login | None = None
+    """By whom the buses are asked whose address has no login of its own; nobody in particular without one."""
+    credentials: Path | None = None
+    """The folder with the passwords of the users of the buses, where one is named."""
     truth_key: str = names.TRUTH_KEY
     log_level: str = "INFO"
     default_timeout_sec: float = names.DEFAULT_TIMEOUT_SEC
@@ -51,12 +67,12 @@ class Settings:
 
     def address(self, bus: str, urls: Mapping[str, str] | None = None) -> Address:
         """Where a bus is: the environment, then ``urls`` (truth's ``buses``), then the default."""
-        known = self.buses.get(bus)
-        return known or Address.parse({**names.DEFAULT_BUS_URLS, **(urls or {})}[bus])
+        address = self.buses.get(bus) or Address.parse({**names.DEFAULT_BUS_URLS, **(urls or {})}[bus])
+        return self.login.at(address) if self.login else address
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings, of this process unless others are given.
+def load(environ: Mapping[str, str] | None = None, *, user: str = users.OPERATOR) -> Settings:
+    """Read the settings, of this process unless others are given. ``user`` is who asks the buses.
 
     Raises BadEnvironmentError with a line for every variable that cannot be used.
     """
@@ -64,12 +80,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     from marketswarm.settings.telling import outward
 
     reader = Reader(own() if environ is None else environ)
+    password = reader.password(user)
+    login = Login(user, password) if password else None
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None
     settings = Settings(
         buses=reader.buses(),
+        login=login,
+        credentials=Path(folder) if (folder := reader.text(names.ENV_REDIS_CREDENTIALS)) else None,
         truth_bus=truth_bus,
-        truth_address=None if truth_bus else truth_address,
+        truth_address=_logged_in(truth_address, login) if not truth_bus else None,
         truth_key=reader.text(names.ENV_TRUTH_REDIS_KEY) or names.TRUTH_KEY,
         log_level=reader.level(),
         default_timeout_sec=reader.seconds(names.ENV_DEFAULT_TIMEOUT_SEC) or names.DEFAULT_TIMEOUT_SEC,
@@ -96,6 +116,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def _logged_in(address: Address | None, login: Login | None) -> Address | None:
+    return login.at(address) if address and login else address
+
+
 def journal_stream() -> str | None:
     """What systemd says of this process's stderr; for whoever has to speak before the settings are known to be good."""
     return os.environ.get("JOURNAL_STREAM")
@@ -109,11 +133,12 @@ def inherited() -> dict[str, str]:
 def own() -> Mapping[str, str]:
     """Give this process's environment; where it does not say which buses are meant, those of this host's units are.
 
-    So a command that is typed on a host finds the buses that the daemons use, wherever they are.
+    So a command that is typed on a host finds the buses that the daemons use, wherever they are, and who may read the
+    passwords of their users has a login there.
     """
     if any(name.endswith(names.ENV_REDIS_URL) for name in os.environ):
         return os.environ
-    return {**read_env_file(Path(names.ENV_FILE)), **os.environ}
+    return {names.ENV_REDIS_CREDENTIALS: users.PASSWORDS, **read_env_file(Path(names.ENV_FILE)), **os.environ}
 
 
 def read_env_file(path: Path) -> dict[str, str]:

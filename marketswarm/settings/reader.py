@@ -32,6 +32,19 @@ class Reader:
                 self.faults.append(f"{name}: its credential cannot be read: {error}")
         return value or None
 
+    def password(self, user: str) -> str | None:
+        """Read the password of a user of the buses; None where there is none, or none that this process may read."""
+        directory = self.text(names.ENV_REDIS_CREDENTIALS)
+        if directory is None:
+            return None
+        try:
+            return Path(directory, user).read_text(encoding="utf-8").strip() or None
+        except (FileNotFoundError, PermissionError):
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            self.faults.append(f"{names.ENV_REDIS_CREDENTIALS}: the password of {user} cannot be read: {error}")
+            return None
+
     def fault(self, name: str, what: str) -> None:
         """Keep what is wrong with a variable. Only a value that can be no secret may be shown."""
         self.faults.append(f"{name}: {what}")
