@@ -1,15 +1,16 @@
 """The bootstrap: puts the truth on every bus and makes sure that it is there."""
 
 import asyncio
+import contextlib
 import functools
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from marketswarm import names
+from marketswarm import names, users
 from marketswarm.bus import Bus, StoredTruth, connect
 from marketswarm.errors import (
     BadEnvironmentError,
@@ -17,6 +18,7 @@ from marketswarm.errors import (
     BusUnreachableError,
     NoTruthFileError,
 )
+from marketswarm.granting import Keeper
 from marketswarm.pacing import Backoff
 from marketswarm.reseeding import Outlook, compare
 from marketswarm.settings import Settings
@@ -54,24 +56,33 @@ def read_file(path: Path) -> bytes:
         ) from error
 
 
-async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say) -> None:
+async def seed(raw: bytes, settings: Settings, *, wait_sec: float, say: Say, keeper: Keeper | None = None) -> None:
     """Validate ``raw``, wait for every bus, write what differs, read it back.
 
-    Nothing is written before the document is found good and every bus answers. Raises BadTruthError,
-    BusUnreachableError after ``wait_sec``, BusRefusedError.
+    Nothing is written before the document is found good and every bus answers. A ``keeper`` gives everybody the rights
+    of the new document before that, and takes those of the old one away once the services have followed. Raises
+    BadTruthError, BusUnreachableError after ``wait_sec``, BusRefusedError, NotAllowedError.
     """
-    wanted = _sealed(raw)
-    buses = _buses(parse(raw), settings)
+    wanted, truth = _sealed(raw), parse(raw)
+    buses = _buses(truth, settings)
     try:
         began = time.monotonic()
         for bus in buses:
-            await _wait_for(bus, began, wait_sec, say)
+            await _wait_for(bus, began, wait_sec, say, knows_us=keeper is None)
+        old = await _held(buses, settings.truth_key) if keeper else []
+        if keeper:
+            await _patiently(lambda: keeper.apply([*old, truth], say), began + wait_sec)
         changed = [
             await _patiently(functools.partial(_put, bus, settings.truth_key, wanted, say), began + wait_sec)
             for bus in buses
         ]
         if any(changed):
             say("services that run follow it by themselves, within seconds")
+        if keeper and keeper.narrows(old, truth):
+            say("once they have, they lose the rights that it does not give them any more")
+            await keeper.followed([*old, truth], str(wanted.sha256))
+            await keeper.apply([truth], say)
+        await _warn_of_open(buses, say)
     finally:
         await _close(buses)
 
@@ -149,6 +160,30 @@ def _sealed(raw: bytes) -> StoredTruth:
     return StoredTruth(raw, digest(raw))
 
 
+async def _held(buses: Iterable[Bus], key: str) -> list[Truth]:
+    """Read the good documents that these buses hold; nothing of a bus that does not know who asks, as at first."""
+    raws = set()
+    for bus in buses:
+        with contextlib.suppress(BusUnreachableError, BusRefusedError):
+            found = await bus.truth(key)
+            raws |= {found.raw} if found else set()
+    found_good = (examine(raw, None).truth for raw in raws)
+    return [truth for truth in found_good if truth]
+
+
+async def _warn_of_open(buses: Iterable[Bus], say: Say) -> None:
+    """Say once of buses that are open that they are: whoever gives no login may ask there who he is, and write."""
+    opened = []
+    for bus in buses:
+        if bus.address.password is None:
+            with contextlib.suppress(BusUnreachableError, BusRefusedError):
+                (who,) = await bus.ask([("ACL", "WHOAMI")])
+                opened += [bus.name] if who == users.DEFAULT.encode() else []
+    if opened:
+        who = "anybody who reaches them can forge beats and alerts and wipe the truth"
+        say(f"warning: {' and '.join(opened)} without users: {who}; the users they should have: marketswarm acl show")
+
+
 async def _comes(bus: Bus, began: float, wait_sec: float, say: Say) -> bool:
     try:
         await _wait_for(bus, began, wait_sec, say)
@@ -158,8 +193,11 @@ async def _comes(bus: Bus, began: float, wait_sec: float, say: Say) -> bool:
     return True
 
 
-async def _wait_for(bus: Bus, began: float, wait_sec: float, say: Say) -> None:
-    """Wait for an answer until ``wait_sec`` after ``began``. Raises BusUnreachableError."""
+async def _wait_for(bus: Bus, began: float, wait_sec: float, say: Say, *, knows_us: bool = True) -> None:
+    """Wait for an answer until ``wait_sec`` after ``began``: unless it ``knows_us``, a login refused is one, too.
+
+    Raises BusUnreachableError, BusRefusedError.
+    """
     backoff = Backoff(random.random)
     say_at = began + 1.0
     limit = f" of {wait_sec:g} s" if wait_sec < math.inf else ""
@@ -176,6 +214,10 @@ async def _wait_for(bus: Bus, began: float, wait_sec: float, say: Say) -> None:
                 say_at = now + min(max(SAY_EVERY_SEC, waited_sec), SAY_SELDOM_SEC)
                 say(f"waiting for {bus.name} at {bus.address} ({waited_sec:.0f} s{limit})")
             await asyncio.sleep(backoff.next_sec())
+        except BusRefusedError:
+            if knows_us:
+                raise
+            return
         else:
             return
 

@@ -52,5 +52,10 @@ def redis_conf(bus: str) -> str:
     return f"/etc/marketswarm/redis/{_redis_instance(bus)}.conf"
 
 
+def redis_acls() -> dict[str, str]:
+    """By bus: the file from which its server on this host has its users, with the hashes of their passwords."""
+    return {bus: f"/etc/marketswarm/redis/{_redis_instance(bus)}.acl" for bus in names.DEFAULT_BUS_URLS}
+
+
 def _redis_instance(bus: str) -> str:
     return bus.removesuffix("-redis")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from bring import left_out, must_not_be_left_out
-from testkit import FakeServer, RealServer, Server, Swarm, free_port
+from testkit import FakeServer, RealServer, Server, Swarm, Users, free_port
+
+from marketswarm import names
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,9 +38,10 @@ def swarm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Swarm]:
     """Two empty buses of the chosen kind."""
     real = request.config.getoption("--bus") == "real"
     servers: list[Server] = []
-    for _ in range(2):
+    users = Users(tmp_path) if real else None
+    for bus in names.DEFAULT_BUS_URLS:
         port = free_port()
-        servers.append(RealServer(port, tmp_path) if real else FakeServer(port))
+        servers.append(RealServer(port, tmp_path, users=users, bus=bus) if real else FakeServer(port))
         servers[-1].start()
     whole = Swarm(servers[0], servers[1], tmp_path)
     try:

@@ -28,7 +28,9 @@ LOADED = Loaded(parse(RAW), hashlib.sha256(RAW).hexdigest())
 
 def alone(swarm: Swarm, clock: SystemClock | None = None) -> Daemon:
     """Make a process of a singleton, which lives in this one."""
-    return Daemon("mesh", settings.load(swarm.environ), LOADED, Manager(present=False), clock or SystemClock())
+    return Daemon(
+        "mesh", settings.load(swarm.environ, user="mesh"), LOADED, Manager(present=False), clock or SystemClock()
+    )
 
 
 def singleton(server: FeedServer, *titles: str, **fields: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 from testkit import RealServer
 
-from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.clock import SystemClock
 from marketswarm.messages import HeartbeatMiss, HeartbeatOk, encode
@@ -20,7 +19,7 @@ OK = encode(HeartbeatOk("mesh", 0.1, 1_060))
 @asynccontextmanager
 async def connected(system: RealServer, timeout_sec: float = 1.0) -> AsyncIterator[Bus]:
     """A connection to the bus."""
-    address = Address(host="127.0.0.1", port=system.port)
+    address = system.address
     bus = Bus("system-redis", address, client_name="test", loud=False, timeout_sec=timeout_sec)
     try:
         yield bus

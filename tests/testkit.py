@@ -22,7 +22,13 @@ from bring import left_out, must_not_be_left_out
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from marketswarm import names
+from marketswarm.address import Address
+from marketswarm.granting import Keeper
 from marketswarm.local import embedded
+from marketswarm.passwords import Passwords
+from marketswarm.settings import Settings
+from marketswarm.truth import parse
 
 INTERVAL_SEC = 0.25
 TIMEOUT_SEC = 2.0
@@ -33,6 +39,8 @@ PORTS_EACH = 1000
 MAX_PROCESSES = 12
 WORKERS = ("rss_agg", "massive", "mesh", "vexy_ai")
 SERVICES = (*WORKERS, "healer", "sentinel")
+TESTER = "tests"
+"""The user, and its password, by whom tests look at servers and change them."""
 BIN = Path(sys.executable).parent
 T = TypeVar("T")
 
@@ -140,15 +148,48 @@ def watching(*services: str, **sections: Any) -> dict[str, Any]:
     return document
 
 
+class Users:
+    """The users of two servers, as a host has them, and one for the tests, who may do anything."""
+
+    def __init__(self, directory: Path) -> None:
+        self.passwords = Passwords(directory / "passwords")
+        self.files = {bus: directory / f"{bus}.acl" for bus in names.DEFAULT_BUS_URLS}
+        for file in self.files.values():
+            file.write_text(f"user {TESTER} on >{TESTER} ~* &* +@all\n", encoding="ascii")
+        self.prepare(truth())
+
+    def prepare(self, document: dict[str, Any]) -> None:
+        """Have the servers start with the users of a document."""
+        Keeper(Settings(), self.passwords, self.files).prepare([parse(json.dumps(document).encode())])
+
+
 class Server:
     """A bus. ``client`` is the tests' own view of it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, users: Users | None = None) -> None:
         self.port = port
         self.url = f"redis://127.0.0.1:{port}"
-        self.client = redis.Redis(
-            host="127.0.0.1", port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0), protocol=2
+        self.users = users
+        self.client = self.connect()
+
+    def connect(self, socket_timeout: float = 5) -> redis.Redis:
+        """Make a client that may do anything."""
+        user = TESTER if self.users else None
+        return redis.Redis(
+            host="127.0.0.1",
+            port=self.port,
+            username=user,
+            password=user,
+            socket_timeout=socket_timeout,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
         )
+
+    @property
+    def address(self) -> Address:
+        """Where it is, with the login of who may do anything."""
+        address = Address.parse(self.url)
+        return address.logged_in(TESTER, TESTER) if self.users else address
 
     def start(self) -> None:
         """Begin to serve; returns when it answers."""
@@ -202,10 +243,13 @@ class FakeServer(Server):
 class RealServer(Server):
     """A redis-server process, which can be killed, stopped and continued."""
 
-    def __init__(self, port: int, directory: Path, *options: str) -> None:
-        super().__init__(port)
+    def __init__(
+        self, port: int, directory: Path, *options: str, users: Users | None = None, bus: str = names.SYSTEM_BUS
+    ) -> None:
+        """Without ``users`` it is open."""
+        super().__init__(port, users)
         self._directory = directory
-        self._options = options
+        self._options = (*options, *(("--aclfile", str(users.files[bus])) if users else ()))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -330,11 +374,16 @@ class Swarm:
         self._services: list[Service] = []
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "PYTHONSAFEPATH") if key in os.environ}
         self.environ = kept | {"SYSTEM_REDIS_URL": system.url, "MARKET_REDIS_URL": market.url}
+        if system.users:
+            self.environ[names.ENV_REDIS_CREDENTIALS] = str(system.users.passwords.folder)
 
-    def seed(self, document: dict[str, Any] | None = None) -> None:
-        """Put a document on both buses by `marketswarm-seed`."""
-        done = self.command("marketswarm-seed", "--truth", str(self.write(document or truth())))
+    def seed(self, document: dict[str, Any] | None = None, **environ: str) -> None:
+        """Put a document on both buses by `marketswarm-seed`; a server that starts anew has the same users."""
+        seeded = document or truth()
+        done = self.command("marketswarm-seed", "--truth", str(self.write(seeded)), **environ)
         assert done.returncode == 0, done.stderr
+        if self.system.users:
+            self.system.users.prepare(seeded)
 
     def write(self, document: Any) -> Path:
         """Write a document, or its raw text, to a file."""
@@ -392,7 +441,7 @@ def beating(
     """
     names_truth = {"truth": sha256} if sha256 else {}
     stop = threading.Event()
-    client = redis.Redis(host="127.0.0.1", port=server.port, socket_timeout=1, retry=Retry(NoBackoff(), 0), protocol=2)
+    client = server.connect(socket_timeout=1)
 
     def loop() -> None:
         count = 0
@@ -420,7 +469,7 @@ def beating(
 @contextmanager
 def listening(server: Server, *channels: str) -> Iterator[Callable[[], list[bytes]]]:
     """Subscribe; the value given returns what was heard so far."""
-    client = redis.Redis(host="127.0.0.1", port=server.port, socket_timeout=5, protocol=2)
+    client = server.connect()
     subscription = client.pubsub(ignore_subscribe_messages=False)
     subscription.subscribe(*channels)
     for _ in channels:

@@ -12,6 +12,7 @@ from marketswarm.cli.notify import notify
 from marketswarm.cli.play import demo, up
 from marketswarm.cli.probing import probes
 from marketswarm.cli.reading import feeds, queue
+from marketswarm.cli.rights import acl
 from marketswarm.cli.seeding import seed
 from marketswarm.cli.silencing import ack, silence, silences, unsilence
 from marketswarm.cli.views import alerts, status
@@ -47,7 +48,7 @@ def main() -> None:
 
 LOOK = (status, mesh, alerts, probes, feeds, queue, doctor)
 TELL = (silence, unsilence, silences, ack, notify)
-RUN = (run, up, demo, truth, install, uninstall, seed, unit_failed)
+RUN = (run, up, demo, truth, acl, install, uninstall, seed, unit_failed)
 for command in (*LOOK, *TELL, *RUN):
     main.add_command(command)
 

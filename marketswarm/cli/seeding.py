@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from marketswarm import users
 from marketswarm.cli.common import TRUTH_OPTION, Command, faults_of
 
 
@@ -48,11 +49,12 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool, restore
       77  a bus refuses: password, permission, memory
       78  a variable is not usable
     """
+    from marketswarm import granting, settings
     from marketswarm import seed as seeding
-    from marketswarm import settings
 
     if restore:
-        asyncio.run(seeding.restore(lambda: _good(file), settings.load(), wait_sec=wait_sec, say=click.echo))
+        environment = settings.load(user=users.SEED)
+        asyncio.run(seeding.restore(lambda: _good(file), environment, wait_sec=wait_sec, say=click.echo))
         return
     path, raw = read(file)
     if check:
@@ -61,7 +63,9 @@ def seed(file: Path | None, wait_sec: float, *, check: bool, diff: bool, restore
         diff_file(path, raw)
     else:
         with faults_of(path, "not usable, nothing was written"):
-            asyncio.run(seeding.seed(raw, settings.load(), wait_sec=wait_sec, say=click.echo))
+            environment = settings.load(user=users.SEED)
+            keeper = granting.keeper(environment)
+            asyncio.run(seeding.seed(raw, environment, wait_sec=wait_sec, say=click.echo, keeper=keeper))
 
 
 def read(file: Path | None, *, named_by: str = "--truth FILE") -> tuple[Path, bytes]:
@@ -98,7 +102,7 @@ def diff_file(path: Path, raw: bytes, *, as_json: bool = False) -> None:
     from marketswarm import reseeding, settings, term
     from marketswarm import seed as seeding
 
-    environment = settings.load()
+    environment = settings.load(user=users.SEED)
     with faults_of(path):
         outlook = asyncio.run(seeding.diff(raw, environment))
     if as_json:

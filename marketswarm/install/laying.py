@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from marketswarm.install.manifest import Manifest, digest, write
+from marketswarm.files import write
+from marketswarm.install.manifest import Manifest, digest
 from marketswarm.install.plan import SECRETS, Generated, HostFile, files, links
 
 NEW = ".new"

@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from marketswarm.files import write
 from marketswarm.install.plan import MANIFEST
 
 
@@ -35,19 +34,3 @@ class Manifest:
 def digest(content: bytes) -> str:
     """The SHA-256 of a file's content."""
     return hashlib.sha256(content).hexdigest()
-
-
-def write(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file as a whole, whatever cuts this off: the content goes to a name of its own first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from marketswarm import names
-from marketswarm.install.manifest import write
+from marketswarm.files import write
 from marketswarm.install.plan import CONFIG
 
 _PORT = re.compile(rb"^port .*$", re.MULTILINE)

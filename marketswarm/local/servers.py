@@ -10,18 +10,21 @@ import socket
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from marketswarm import names
+from marketswarm import names, settings
 from marketswarm.address import Address
 from marketswarm.errors import BusUnreachableError
+from marketswarm.granting import Keeper
 from marketswarm.local.child import Child
 from marketswarm.local.python import same_python
 from marketswarm.local.signals import how_it_ended
 from marketswarm.local.waiting import first_of
+from marketswarm.passwords import Passwords
 from marketswarm.ports import listens
+from marketswarm.truth import Truth
 
 PREFERRED_PORTS = {names.SYSTEM_BUS: 16379, names.MARKET_BUS: 16380}
 PROGRAMS = ("redis-server", "valkey-server")
@@ -36,6 +39,12 @@ class Program:
 
     label: str
     argv: Sequence[str]
+    has_users: bool = True
+    """Whether it knows users and their rights."""
+
+    def with_users(self, file: Path) -> "Program":
+        """The same with the users of an ACL file, where it knows any."""
+        return replace(self, argv=(*self.argv[:-1], "--aclfile", str(file), self.argv[-1])) if self.has_users else self
 
 
 @dataclass(slots=True)
@@ -84,10 +93,13 @@ class Servers:
 
     label: str
     by_bus: Mapping[str, Server]
+    passwords: Path | None = None
+    """The folder with those of their users; None for servers that have none."""
 
     def environ(self) -> dict[str, str]:
-        """The variables that lead a program to these servers."""
-        return {names.bus_env(bus): server.url for bus, server in self.by_bus.items()}
+        """The variables that lead a program to these servers, and give it its login there."""
+        found = {names.bus_env(bus): server.url for bus, server in self.by_bus.items()}
+        return found | ({names.ENV_REDIS_CREDENTIALS: str(self.passwords)} if self.passwords else {})
 
     async def ended(self) -> None:
         """Wait until one of them ends. Raises BusUnreachableError; what they held is gone, so nothing restarts them."""
@@ -96,19 +108,24 @@ class Servers:
 
 @asynccontextmanager
 async def private_servers(
-    environ: Mapping[str, str], directory: Path, *, server_args: Sequence[str] = ()
+    environ: Mapping[str, str], directory: Path, truth: Truth, *, server_args: Sequence[str] = ()
 ) -> AsyncIterator[Servers]:
     """Run a server for each bus, ready to answer; they end with the context, however it is left.
 
     ``environ`` is the servers', and its PATH is where they are looked for. ``directory`` is what they may write to.
-    ``server_args`` are further arguments for redis-server or valkey-server. Raises BusUnreachableError.
+    Their users have the rights of this ``truth``; the embedded server has none. ``server_args`` are further arguments
+    for redis-server or valkey-server. Raises BusUnreachableError.
     """
     program = await find_program(environ.get("PATH", os.defpath), directory, server_args=server_args)
+    passwords, files = directory / "passwords", {bus: directory / f"{bus}.acl" for bus in PREFERRED_PORTS}
+    if program.has_users:
+        Keeper(settings.load(environ), Passwords(passwords), files).prepare([truth])
     async with AsyncExitStack() as stack:
         by_bus = {
-            bus: await _serve(bus, program, preferred, environ, stack) for bus, preferred in PREFERRED_PORTS.items()
+            bus: await _serve(bus, program.with_users(files[bus]), preferred, environ, stack)
+            for bus, preferred in PREFERRED_PORTS.items()
         }
-        yield Servers(program.label, by_bus)
+        yield Servers(program.label, by_bus, passwords if program.has_users else None)
 
 
 async def _serve(
@@ -150,7 +167,7 @@ async def find_program(
             return Program(label, (found, *options, *server_args, "--port"))
     if embedded if embedded is not None else importlib.util.find_spec("fakeredis"):
         label = f"the embedded server (fakeredis {importlib.metadata.version('fakeredis')})"
-        return Program(label, (*same_python(), "-m", "marketswarm.local.embedded"))
+        return Program(label, (*same_python(), "-m", "marketswarm.local.embedded"), has_users=False)
     raise BusUnreachableError(
         f"no Redis server: {' or '.join(PROGRAMS)} is not on PATH and there is no embedded one; "
         "apt install redis-server, or pip install 'marketswarm[local]'"

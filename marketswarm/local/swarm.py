@@ -14,11 +14,12 @@ from marketswarm.local.child import Child
 from marketswarm.local.processes import Process, Say
 from marketswarm.local.python import same_python
 from marketswarm.local.servers import Servers, private_servers
+from marketswarm.truth import parse
 
 SEED_SEC = 30.0
 _WATCHERS = (names.HEALER, names.SENTINEL)
 _SYSTEMDS = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"})
-_TRUTHS = frozenset({names.ENV_TRUTH_REDIS_URL, names.ENV_TRUTH_REDIS_KEY})
+_BUSES = frozenset({names.ENV_TRUTH_REDIS_URL, names.ENV_TRUTH_REDIS_KEY, names.ENV_REDIS_CREDENTIALS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ async def private_swarm(
     Raises BusUnreachableError where no server can be had.
     """
     with _temporary(truth_raw) as truth_file:
-        async with private_servers(environ, truth_file.parent, server_args=server_args) as servers:
+        truth = parse(truth_raw)
+        async with private_servers(environ, truth_file.parent, truth, server_args=server_args) as servers:
             inner = child_environ(environ, servers.environ())
             run = (*same_python(), "-m", "marketswarm", "run")
             processes = {name: Process(name, (*run, name), inner, say) for name in services}
@@ -101,7 +103,7 @@ def child_environ(environ: Mapping[str, str], buses: Mapping[str, str]) -> dict[
     kept = {
         name: value
         for name, value in environ.items()
-        if name not in _SYSTEMDS | _TRUTHS and not name.endswith(names.ENV_REDIS_URL)
+        if name not in _SYSTEMDS | _BUSES and not name.endswith(names.ENV_REDIS_URL)
     }
     return {**kept, **buses, "PYTHONUNBUFFERED": "1"}
 

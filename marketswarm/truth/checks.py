@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from marketswarm import names
+from marketswarm import names, users
 from marketswarm.truth.models import Truth
 from marketswarm.truth.positions import Position
 from marketswarm.truth.wording import line, number, path, quoted, shown
@@ -13,6 +13,7 @@ def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
 
     ``left_out`` names services that the document has and ``truth`` has not: nothing is said of them.
     """
+    yield from _taken_names(truth)
     yield from _shared_channels(truth)
     yield from _cycles(truth)
     yield from _short_timeouts(truth, left_out)
@@ -42,6 +43,12 @@ def timeout_line(truth: Truth, at: Position, relation: str) -> str:
 
 def _cadence(truth: Truth) -> float | None:
     return truth.section(names.HEALER).threshold.heartbeat_cadence
+
+
+def _taken_names(truth: Truth) -> Iterator[str]:
+    """A service has the user of its name on the buses, and one user there is nobody's in particular."""
+    if users.DEFAULT in truth.services:
+        yield line(("services", users.DEFAULT), "must have another name: Redis calls whoever gives no login so")
 
 
 def _shared_channels(truth: Truth) -> Iterator[str]:

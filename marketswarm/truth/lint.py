@@ -11,6 +11,7 @@ from marketswarm import names, unitnames
 from marketswarm.truth.access import AccessPoint
 from marketswarm.truth.checks import timeout_line
 from marketswarm.truth.credentials import Loc
+from marketswarm.truth.kept import kept_for
 from marketswarm.truth.models import Truth, implied_service
 from marketswarm.truth.positions import HAND_OVER_SEC, LEAST_LEASE_SEC, longest_lease_sec
 from marketswarm.truth.wording import line, number, quoted, shown
@@ -51,6 +52,7 @@ def warnings(truth: Truth) -> tuple[str, ...]:
         *_odd_watches(truth),
         *_unwatched(truth),
         *_long_names(truth),
+        *_kept_keys(truth),
         *_early_steps(truth),
         *_unknown_maintenance(truth),
         *_hasty_feeds(truth),
@@ -193,6 +195,15 @@ def _long_names(truth: Truth) -> Iterator[str]:
                 ("services", name),
                 f"should have at most {unitnames.MAX_UNIT_NAME} characters to be run by a unit, whose user is ms-NAME",
             )
+
+
+def _kept_keys(truth: Truth) -> Iterator[str]:
+    """Find access points that give no right: what they name is written by others alone."""
+    for name, section in truth.services.items():
+        for index, point in enumerate(section.access_points.publish_to):
+            if point.key and (writers := kept_for(point.key, name)):
+                loc = ("services", name, "access_points", "publish_to", index, "key")
+                yield line(loc, f"gives no right, {' and '.join(writers)} alone writes there{shown(loc, point.key)}")
 
 
 def _early_steps(truth: Truth) -> Iterator[str]:

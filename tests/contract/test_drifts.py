@@ -5,7 +5,6 @@ import asyncio
 from testkit import Swarm, beating, watching
 
 from marketswarm import names
-from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.clock import SystemClock
 from marketswarm.daemon import Follower
@@ -21,7 +20,7 @@ def test_a_beater_on_an_old_truth_is_told_once_and_its_end_too(swarm: Swarm) -> 
 
     async def run() -> None:
         clock = SystemClock()
-        bus = Bus(names.SYSTEM_BUS, Address(host="127.0.0.1", port=swarm.system.port), client_name="test")
+        bus = Bus(names.SYSTEM_BUS, swarm.system.address, client_name="test")
         follower = Follower([bus], names.TRUTH_KEY, clock)
         await follower.find()
         enough = asyncio.Event()

@@ -9,7 +9,6 @@ import pytest
 from testkit import Swarm, eventually
 from working import AT, QUEUE
 
-from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError, FencedError
 from marketswarm.feedbook import FeedBook
@@ -28,7 +27,7 @@ def play(swarm: Swarm, scene: Scene) -> Any:
     """Let a scene play on market-redis."""
 
     async def run() -> Any:
-        bus = Bus("market-redis", Address("127.0.0.1", swarm.market.port), client_name="test", loud=False)
+        bus = Bus("market-redis", swarm.market.address, client_name="test", loud=False)
         try:
             return await scene(bus)
         finally:

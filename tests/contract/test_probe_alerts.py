@@ -9,7 +9,6 @@ import pytest
 from testkit import Server, Swarm, eventually, listening, watching
 
 from marketswarm import names
-from marketswarm.address import Address
 from marketswarm.bus import Bus
 from marketswarm.errors import BusUnreachableError
 from marketswarm.line import Command
@@ -26,7 +25,7 @@ class WatchedBus(Bus):
     """A bus that knows what it was asked; ``gives_up`` is how many answers come too late."""
 
     def __init__(self, server: Server) -> None:
-        super().__init__(names.SYSTEM_BUS, Address.parse(server.url), client_name="marketswarm:test", loud=False)
+        super().__init__(names.SYSTEM_BUS, server.address, client_name="marketswarm:test", loud=False)
         self.asked: list[list[Command]] = []
         self.gives_up = 0
 

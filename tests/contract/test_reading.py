@@ -14,7 +14,6 @@ from testkit import INTERVAL_SEC, Swarm, free_port, truth
 
 import marketswarm
 from marketswarm import queueing, settings
-from marketswarm.address import Address
 from marketswarm.backlog import Backlog, Delivery
 from marketswarm.bus import Bus
 from marketswarm.feedbook import FeedBook
@@ -51,7 +50,7 @@ def on_market(swarm: Swarm, work: Any) -> Any:
     """Do something on market-redis as a service does."""
 
     async def run() -> Any:
-        bus = Bus("market-redis", Address("127.0.0.1", swarm.market.port), client_name="test")
+        bus = Bus("market-redis", swarm.market.address, client_name="test")
         try:
             return await work(bus)
         finally:

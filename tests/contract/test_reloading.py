@@ -14,7 +14,7 @@ from testkit import INTERVAL_SEC, SERVICES, Service, Swarm, eventually, truth
 PROGRAM = """
 import asyncio, sys
 from marketswarm import daemon, log, services, settings
-environment = settings.load()
+environment = settings.load(user=sys.argv[1])
 log.configure(environment.log_level, None, identifier="test")
 asyncio.run(daemon.run(sys.argv[1], services.load(sys.argv[1]), environment, poll_sec=1e9))
 """

@@ -22,7 +22,7 @@ def made(swarm: Swarm) -> Daemon:
     """Make a service."""
     raw = json.dumps(watching("mesh")).encode()
     loaded = Loaded(truth.parse(raw), hashlib.sha256(raw).hexdigest())
-    return Daemon("mesh", settings.load(swarm.environ), loaded, Manager(present=False), SystemClock())
+    return Daemon("mesh", settings.load(swarm.environ, user="mesh"), loaded, Manager(present=False), SystemClock())
 
 
 def live(swarm: Swarm, work: Work, seconds: float) -> None:

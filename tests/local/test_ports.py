@@ -12,6 +12,9 @@ from testkit import free_port
 
 from marketswarm import names
 from marketswarm.local import servers
+from marketswarm.truth import Truth
+
+TRUTH = Truth(services={})
 
 
 def test_a_port_that_is_taken_between_the_look_and_the_start_is_not_insisted_on(
@@ -31,7 +34,7 @@ def test_a_port_that_is_taken_between_the_look_and_the_start_is_not_insisted_on(
         monkeypatch.setattr(servers, "PREFERRED_PORTS", {names.SYSTEM_BUS: taken, names.MARKET_BUS: free_port()})
 
         async def ports() -> list[int]:
-            async with servers.private_servers(os.environ, tmp_path) as running:
+            async with servers.private_servers(os.environ, tmp_path, TRUTH) as running:
                 return [server.address.port for server in running.by_bus.values()]
 
         system, market = asyncio.run(ports())
@@ -55,13 +58,16 @@ def test_two_swarms_that_start_at_once_never_share_a_server(
     if program is None:
         monkeypatch.setattr(servers, "PROGRAMS", ())
 
+    for name in ("one", "two"):
+        tmp_path.joinpath(name).mkdir()
+
     async def ports() -> list[int]:
-        async def swarm(stack: AsyncExitStack) -> list[int]:
-            running = await stack.enter_async_context(servers.private_servers(os.environ, tmp_path))
+        async def swarm(stack: AsyncExitStack, directory: Path) -> list[int]:
+            running = await stack.enter_async_context(servers.private_servers(os.environ, directory, TRUTH))
             return [server.address.port for server in running.by_bus.values()]
 
         async with AsyncExitStack() as one, AsyncExitStack() as two:
-            first, second = await asyncio.gather(swarm(one), swarm(two))
+            first, second = await asyncio.gather(swarm(one, tmp_path / "one"), swarm(two, tmp_path / "two"))
             return first + second
 
     assert len(set(asyncio.run(ports()))) == 4

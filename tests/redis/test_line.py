@@ -229,7 +229,7 @@ def test_a_command_that_is_refused_is_for_somebody_to_mend(swarm: Swarm) -> None
     """A key of another kind, here."""
 
     async def run() -> None:
-        bus = Bus("system-redis", Address(host="127.0.0.1", port=swarm.system.port), client_name="test", loud=False)
+        bus = Bus("system-redis", swarm.system.address, client_name="test", loud=False)
         swarm.system.client.set("healer:alerts:log", "no stream")
         with pytest.raises(BusRefusedError, match="WRONGTYPE"):
             await bus.last("healer:alerts:log", 1)

@@ -15,7 +15,6 @@ import pytest
 import redis
 from testkit import INTERVAL_SEC, TIMEOUT_SEC, RealServer, Swarm, beating, eventually, free_port, truth, watching
 
-from marketswarm.address import Address
 from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusUnreachableError
 from marketswarm.messages import ProbeFailed, ProbeOk, encode
@@ -154,7 +153,7 @@ def test_an_alert_that_a_hung_bus_took_after_all_is_not_stored_twice(system: Rea
     """It was given up, but the connection had handed it over, and the server carries it out when it goes on."""
 
     async def run() -> None:
-        bus = Bus("system-redis", Address.parse(system.url), client_name="test")
+        bus = Bus("system-redis", system.address, client_name="test")
         keep = functools.partial(bus.record, [Entry(b"event", health_of=None)], channel="healer:alerts")
         try:
             await bus.ping()
@@ -180,7 +179,7 @@ def test_a_probe_that_fails_while_the_bus_hangs_is_told_and_remembered_once(syst
     ok = ProbeOk("massive", "broker", 12.5, 3)
 
     async def run() -> None:
-        bus = Bus("system-redis", Address.parse(system.url), client_name="test")
+        bus = Bus("system-redis", system.address, client_name="test")
         recorder = Recorder(bus, bus, "healer:alerts")
         await bus.ping()
         system.hang()

@@ -9,13 +9,14 @@ import pytest
 import marketswarm
 
 PACKAGE = Path(marketswarm.__file__).parent
-GROUND = {"names", "unitnames", "errors", "address", "place", "text", "version"}
+GROUND = {"names", "unitnames", "users", "errors", "address", "place", "text", "version"}
 FLOORS = (
-    {"truth", "messages", "pacing", "difference", "durations", "variables"},
-    {"liveness", "notices", "feeds", "probing"},
-    {"line", "isolated", "lookup", "trouble"},
+    {"truth", "messages", "pacing", "difference", "durations", "variables", "refusals"},
+    {"liveness", "notices", "feeds", "probing", "rights"},
+    {"line", "isolated", "lookup", "trouble", "files"},
     {
         "clock",
+        "passwords",
         "settings",
         "bus",
         "firehose",
@@ -30,7 +31,7 @@ FLOORS = (
         "web",
         "reach",
     },
-    {"inspection", "outbox", "backlog", "handlers", "patience", "probebook", "columns", "ownership"},
+    {"inspection", "outbox", "backlog", "handlers", "patience", "probebook", "columns", "ownership", "granting"},
     {"feedbook"},
     {"daemon", "ending"},
     {"inuse", "reseeding"},

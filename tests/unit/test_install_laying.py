@@ -12,9 +12,10 @@ import pytest
 
 from marketswarm import hostfiles, names, settings, unitnames, units
 from marketswarm.errors import BadEnvironmentError, MarketSwarmError, NotAllowedError
+from marketswarm.files import write
 from marketswarm.install import check_host, check_root, lay_down, running, set_going, systemd
 from marketswarm.install.laying import Laid
-from marketswarm.install.manifest import Manifest, digest, write
+from marketswarm.install.manifest import Manifest, digest
 from marketswarm.install.plan import MANIFEST, PRIVATE_STATE, files
 from marketswarm.install.ports import move_bus
 

@@ -1,0 +1,8 @@
+"""Who may do what on which bus: what the truth says, in the words of Redis' ACL. Nothing here talks to a bus."""
+
+from marketswarm.rights.aclfile import AclFile, rules_of
+from marketswarm.rights.choices import Choices
+from marketswarm.rights.grants import User, pattern
+from marketswarm.rights.roster import roster
+
+__all__ = ["AclFile", "Choices", "User", "pattern", "roster", "rules_of"]

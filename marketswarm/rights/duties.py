@@ -1,0 +1,176 @@
+"""What each service does on which bus: by its access points, and by the contract for those that have a duty of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from marketswarm import names
+from marketswarm.rights.choices import Choices
+from marketswarm.rights.grants import LISTEN, READ, TAKE, WRITE, Grant, pattern, reading, writing
+from marketswarm.truth import Endpoint, Position, Truth
+from marketswarm.truth.kept import kept_for
+
+SMALL_TALK: Final = ("ping", "client|setname", "select", "multi", "exec", "time")
+"""What every connection of ours may begin with, and what names no key."""
+_EVERY_BEAT: Final = "*" + names.HEARTBEAT_SUFFIX
+"""One pattern for all channels and leases of beats: asked for ten thousand, a server compares ten thousand."""
+_LEASE: Final = ("mget", "pttl")
+_TENANCY: Final = ("eval", "get", "set", "del", "pttl", "pexpire", "hgetall", "hset", "hdel")
+Given = Iterator[tuple[str, Grant]]
+"""A bus, and what may be done there."""
+
+
+class At:
+    """A place on a bus, and the pattern that means it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.bus = endpoint.bus
+        self.name = endpoint.key
+        self.key = pattern(endpoint.key)
+
+
+def items_from(truth: Truth, choices: Choices) -> Endpoint:
+    """Say which stream vexy_ai reads, with its own variable over the truth."""
+    found = truth.items_from()
+    return replace(found, key=choices.stream or found.key)
+
+
+def document(choices: Choices) -> tuple[str, str]:
+    """The keys of the truth and of its hash."""
+    return choices.truth_key, names.truth_hash_key(choices.truth_key)
+
+
+def of(service: str, truth: Truth, choices: Choices) -> Given:
+    """Everything that a service may do, bus by bus, besides reading the truth."""
+    at = truth.position(service)
+    if service == names.HEALER and choices.healer_channel:
+        at = replace(at, channel=choices.healer_channel)
+    yield from _beats(at)
+    yield from _owns(at, truth)
+    duty = _DUTIES.get(service)
+    if duty:
+        yield from duty(at, truth, choices)
+    else:
+        yield from _access(at, truth, choices)
+
+
+def _beats(at: Position) -> Given:
+    yield at.bus, Grant(("set",), writing(names.lease_key(at.service)))
+    yield at.bus, Grant(("publish",), channels=(pattern(at.channel),))
+
+
+def _owns(at: Position, truth: Truth) -> Given:
+    """The lease of a singleton, and the token by which its owner writes."""
+    tenancy = truth.tenancy(at)
+    if tenancy:
+        keys = (names.owner_key(at.service), names.token_key(at.service), names.standbys_key(at.service))
+        yield tenancy.bus, Grant(_TENANCY, keys)
+        yield at.bus, Grant(_LEASE, reading(names.lease_key(at.service)))
+
+
+def _access(at: Position, truth: Truth, choices: Choices) -> Given:
+    """What the access points of a service of one's own allow; where others alone write, it does not."""
+    access = truth.section(at.service).access_points
+    where = truth.alerts_to(choices.alert_channel)
+    taken = {(other.bus, other.channel) for other in truth.positions() if other.service != at.service}
+    taken |= {(where.bus, where.key)} | {(bus, key) for bus in truth.bus_urls() for key in document(choices)}
+    for point in access.publish_to:
+        if point.key and not kept_for(point.key, at.service) and (point.bus, point.key) not in taken:
+            key = pattern(point.key)
+            yield point.bus, Grant(WRITE, (key,))
+            yield point.bus, Grant(("publish",), channels=(key,))
+            yield point.bus, Grant(("eval",), (key, names.token_key(at.service)))
+    for point in access.subscribe_to:
+        if point.key:
+            key = pattern(point.key)
+            yield point.bus, Grant(READ, reading(key))
+            yield point.bus, Grant(LISTEN, channels=(key,))
+            if not kept_for(point.key, at.service):
+                yield point.bus, Grant(TAKE, (key,))
+
+
+def _rss_agg(at: Position, truth: Truth, _: Choices) -> Given:
+    queue = At(truth.items_to())
+    marks, feeds = "rss:seen:*", names.FEEDS
+    yield queue.bus, Grant(("eval",), (queue.key, feeds, marks, names.token_key(at.service)))
+    yield queue.bus, Grant(("xadd", "xtrim", "xlen", "xrange", "xinfo|groups", "xpending"), (queue.key,))
+    hashes = ("hget", "hset", "hmget", "hdel", "hgetall", "expire")
+    yield queue.bus, Grant((*hashes, "zadd", "zrem", "zrangebyscore"), (feeds, marks))
+
+
+def _vexy_ai(_: Position, truth: Truth, choices: Choices) -> Given:
+    queue, insights = At(items_from(truth, choices)), At(truth.insights_to())
+    dead = pattern(names.dead_items(queue.name))
+    takes = ("xgroup|create", "xreadgroup", "xack", "xclaim", "xpending", "xinfo|consumers", "xrange")
+    yield queue.bus, Grant(takes, (queue.key,))
+    yield queue.bus, Grant(("eval",), (queue.key, insights.key, dead))
+    yield queue.bus, Grant(("xadd",), (insights.key, dead))
+    leases = pattern(f"{queue.name}:{choices.group}:") + "*:lease"
+    yield queue.bus, Grant(("set", "mget", "del"), (leases,))
+    yield queue.bus, Grant(("set", "get"), (names.story_key("*"),))
+
+
+def _massive(_: Position, truth: Truth, __: Choices) -> Given:
+    results = At(truth.results_to())
+    yield results.bus, Grant(("hgetall", "hset", "hdel"), (results.key,))
+    yield results.bus, Grant(("xadd",), (pattern(names.probes_log(results.name)),))
+    yield names.SYSTEM_BUS, Grant(("hgetall", "hset", "hdel"), (names.PROBES_TOLD,))
+
+
+def _mesh(at: Position, truth: Truth, choices: Choices) -> Given:
+    yield from _hears(at, truth, choices)
+    yield names.SYSTEM_BUS, Grant(("hset", "hdel", "hlen", "hgetall"), (names.MESH_SERVICES,))
+    yield names.SYSTEM_BUS, Grant(("publish",), channels=(names.MESH_GOSSIP,))
+
+
+def _healer(at: Position, truth: Truth, choices: Choices) -> Given:
+    yield from _hears(at, truth, choices)
+    yield from _tells(truth, choices)
+    yield names.SYSTEM_BUS, Grant(("mget", "mset", "set"), (names.health_key("*"),))
+
+
+def _sentinel(at: Position, truth: Truth, choices: Choices) -> Given:
+    yield from _hears(at, truth, choices)
+    yield from _tells(truth, choices)
+    yield names.SYSTEM_BUS, Grant(("mget",), reading(names.health_key("*")))
+    yield names.SYSTEM_BUS, Grant(("mset", "set"), (names.health_key(names.HEALER),))
+
+
+def _hears(at: Position, truth: Truth, choices: Choices) -> Given:
+    """What a watcher does on each bus: it hears the beats and its own canary there, and reads leases."""
+    beating = (*truth.positions(), *truth.watched())
+    odd = {(other.bus, other.channel) for other in beating if not other.channel.endswith(names.HEARTBEAT_SUFFIX)}
+    canary = names.canary_channel(at.service)
+    for bus in truth.bus_urls():
+        channels = {pattern(channel) for where, channel in odd if where == bus}
+        if choices.healer_channel:
+            channels.add(pattern(choices.healer_channel))
+        yield bus, Grant(LISTEN, channels=(_EVERY_BEAT, canary, *sorted(channels)))
+        yield bus, Grant(("publish",), channels=(canary,))
+        yield bus, Grant(_LEASE, reading(_EVERY_BEAT))
+        yield bus, Grant(("hvals",), reading(names.standbys_key("*")))
+
+
+def _tells(truth: Truth, choices: Choices) -> Given:
+    """What those do who announce alerts and tell people."""
+    where = truth.alerts_to(choices.alert_channel)
+    yield where.bus, Grant(("publish",), channels=(pattern(where.key),))
+    log = ("xadd", "xgroup|create", "xreadgroup", "xautoclaim", "xack", "xread", "xrange", "xrevrange")
+    yield names.SYSTEM_BUS, Grant(log, (names.ALERT_LOG,))
+    yield names.SYSTEM_BUS, Grant(("xadd", "xrange", "xdel"), (names.DEAD_LETTERS,))
+    hashes = ("hget", "hgetall", "hmget", "hset", "hdel")
+    yield names.SYSTEM_BUS, Grant(hashes, (names.RECORDS, names.ACKS, names.notify_records("*")))
+    yield names.SYSTEM_BUS, Grant(("hgetall",), reading(names.SILENCES))
+    yield names.SYSTEM_BUS, Grant(("get", "set", "pexpire", "del"), (names.NOTIFY_LEASE,))
+    yield names.SYSTEM_BUS, Grant(("xread", "xrange", "xrevrange"), reading(names.NOTIFY_ASKED, names.ALERT_LOG))
+    yield names.SYSTEM_BUS, Grant(("rpush", "expire"), (names.notify_answers("*"),))
+
+
+_DUTIES: Final = {
+    names.RSS_AGG: _rss_agg,
+    names.VEXY_AI: _vexy_ai,
+    names.MASSIVE: _massive,
+    names.MESH: _mesh,
+    names.HEALER: _healer,
+    names.SENTINEL: _sentinel,
+}

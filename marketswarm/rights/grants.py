@@ -1,0 +1,87 @@
+"""What a right is made of, in the words of Redis' ACL (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/).
+
+A command is allowed where one selector allows it together with all keys and channels that it names. So each grant is a
+selector of its own: commands, and what they may touch.
+"""
+
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+_PLAIN: Final = frozenset((string.ascii_letters + string.digits + ":_-./@+=,#&!").encode())
+READ: Final = (
+    *("exists", "type", "ttl", "pttl", "get", "mget", "strlen", "getrange"),
+    *("hget", "hmget", "hgetall", "hkeys", "hvals", "hlen", "hexists", "hscan"),
+    *("lrange", "llen", "lindex", "smembers", "sismember", "scard", "sscan"),
+    *("zrange", "zrangebyscore", "zrevrange", "zscore", "zcard", "zcount", "zscan"),
+    *("xread", "xrange", "xrevrange", "xlen", "xpending", "xinfo"),
+)
+"""Commands that only read the keys that they name."""
+TAKE: Final = (
+    *("xgroup|create", "xreadgroup", "xack", "xclaim", "xautoclaim"),
+    *("lpop", "rpop", "blpop", "brpop"),
+)
+"""Commands by which a reader takes what was put into a stream or a list for it."""
+WRITE: Final = (
+    *("@string", "@hash", "@list", "@set", "@sortedset", "@stream"),
+    *("del", "unlink", "exists", "type", "expire", "pexpire", "ttl", "pttl"),
+)
+"""Everything that one does to a key of one's own."""
+EVERYTHING: Final = "+@all"
+LISTEN: Final = ("subscribe", "unsubscribe")
+
+
+def pattern(name: str) -> str:
+    """Make of a name the pattern that means it alone.
+
+    What has a meaning in patterns, in ACL files, or beyond ASCII stands as ``?``, which is any one byte: nothing that
+    a truth may name can be more than a name.
+    """
+    return "".join(chr(byte) if byte in _PLAIN else "?" for byte in name.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A selector: these commands on these keys and channels. A key is a pattern, and "%R~" before it means reading."""
+
+    commands: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Write it as ACL SETUSER takes it."""
+        keys = (key if key.startswith("%") else f"~{key}" for key in self.keys)
+        channels = (f"&{channel}" for channel in self.channels)
+        return f"({' '.join((*keys, *channels, *signed(self.commands)))})"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of one bus: commands that name no key, and what may be done to which keys and channels."""
+
+    name: str
+    commands: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    nopass: bool = False
+
+    def rules(self) -> tuple[str, ...]:
+        """The words that give a user who has nothing these rights, without a password."""
+        start = ("on", "resetkeys", "resetchannels", "-@all")
+        return (*start, *("nopass",) * self.nopass, *signed(self.commands), *map(str, self.grants))
+
+
+def signed(commands: Iterable[str]) -> tuple[str, ...]:
+    """Put the sign before commands and categories that allows them; of a category, nothing that endangers a server."""
+    words = tuple(f"+{command}" for command in commands)
+    return (*words, "-@dangerous") if any(word.startswith("+@") and word != EVERYTHING for word in words) else words
+
+
+def reading(*keys: str) -> tuple[str, ...]:
+    """The patterns of keys that may be read only."""
+    return tuple(f"%R~{key}" for key in keys)
+
+
+def writing(*keys: str) -> tuple[str, ...]:
+    """The patterns of keys that may be overwritten, and not read."""
+    return tuple(f"%W~{key}" for key in keys)
