@@ -1,6 +1,7 @@
 """The address of a Redis server, read from a URL and never shown with its password."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 6379
@@ -74,6 +75,11 @@ class Address:
     def connect_sec(self) -> float:
         """How long a connection may take to come up; after that another attempt is the better bet."""
         return TLS_CONNECT_SEC if self.tls else CONNECT_SEC
+
+    def by_socket(self, sockets: Mapping[int, str]) -> "Address":
+        """The same server by the socket that its port on loopback has, where there is one; TLS is by its port only."""
+        path = sockets.get(self.port) if self.host in _LOOPBACK and not self.tls else None
+        return replace(self, host="", port=DEFAULT_PORT, path=path) if path else self
 
     def same_server(self, other: "Address") -> bool:
         """Whether both lead to one server, as far as names tell: every spelling of loopback is one host."""

@@ -24,6 +24,8 @@ class Settings:
     """The bus that TRUTH_REDIS_URL names, where it names one."""
     truth_address: Address | None = None
     """The server that TRUTH_REDIS_URL gives, where it is no bus's name."""
+    sockets: Mapping[int, str] = field(default_factory=dict)
+    """The sockets of servers on this host, by their ports on loopback."""
     truth_key: str = names.TRUTH_KEY
     log_level: str = "INFO"
     default_timeout_sec: float = names.DEFAULT_TIMEOUT_SEC
@@ -50,9 +52,9 @@ class Settings:
     """False where NO_COLOR is set (https://no-color.org) or the terminal is dumb."""
 
     def address(self, bus: str, urls: Mapping[str, str] | None = None) -> Address:
-        """Where a bus is: the environment, then ``urls`` (truth's ``buses``), then the default."""
-        known = self.buses.get(bus)
-        return known or Address.parse({**names.DEFAULT_BUS_URLS, **(urls or {})}[bus])
+        """Where a bus is: the environment, then ``urls`` (truth's ``buses``), then the default; its socket, if any."""
+        known = self.buses.get(bus) or Address.parse({**names.DEFAULT_BUS_URLS, **(urls or {})}[bus])
+        return known.by_socket(self.sockets)
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,11 +67,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     reader = Reader(own() if environ is None else environ)
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
+    sockets = reader.sockets()
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None
     settings = Settings(
         buses=reader.buses(),
         truth_bus=truth_bus,
-        truth_address=None if truth_bus else truth_address,
+        truth_address=truth_address.by_socket(sockets) if truth_address and not truth_bus else None,
+        sockets=sockets,
         truth_key=reader.text(names.ENV_TRUTH_REDIS_KEY) or names.TRUTH_KEY,
         log_level=reader.level(),
         default_timeout_sec=reader.seconds(names.ENV_DEFAULT_TIMEOUT_SEC) or names.DEFAULT_TIMEOUT_SEC,
@@ -109,11 +113,14 @@ def inherited() -> dict[str, str]:
 def own() -> Mapping[str, str]:
     """Give this process's environment; where it does not say which buses are meant, those of this host's units are.
 
-    So a command that is typed on a host finds the buses that the daemons use, wherever they are.
+    So a command that is typed on a host finds the buses that the daemons use, wherever they are; but by their ports,
+    for the sockets are for the units' group alone.
     """
     if any(name.endswith(names.ENV_REDIS_URL) for name in os.environ):
         return os.environ
-    return {**read_env_file(Path(names.ENV_FILE)), **os.environ}
+    of_units = read_env_file(Path(names.ENV_FILE))
+    of_units.pop(names.ENV_REDIS_SOCKETS, None)
+    return of_units | os.environ
 
 
 def read_env_file(path: Path) -> dict[str, str]:
