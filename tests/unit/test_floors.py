@@ -26,6 +26,7 @@ FLOORS = (
         "hostfiles",
         "units",
         "ports",
+        "nameservers",
         "notifier",
         "web",
         "reach",
