@@ -1,5 +1,6 @@
 """The address of a Redis server, read from a URL and never shown with its password."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
@@ -78,6 +79,11 @@ class Address:
     def logged_in(self, username: str, password: str) -> "Address":
         """The same place, with this login; one that has a login already keeps it."""
         return replace(self, username=username, password=password) if self.password is None else self
+
+    def by_socket(self, sockets: Mapping[int, str]) -> "Address":
+        """The same server by the socket that its port on loopback has, where there is one; TLS is by its port only."""
+        path = sockets.get(self.port) if self.host in _LOOPBACK and not self.tls else None
+        return replace(self, host="", port=DEFAULT_PORT, path=path) if path else self
 
     def same_server(self, other: "Address") -> bool:
         """Whether both lead to one server, as far as names tell: every spelling of loopback is one host."""

@@ -13,7 +13,6 @@ from typing import Any, TypeVar, cast
 from marketswarm import names, refusals
 from marketswarm.address import Address
 from marketswarm.errors import (
-    NO_DESCRIPTOR,
     BusRefusedError,
     BusUnreachableError,
     FencedError,
@@ -22,6 +21,7 @@ from marketswarm.errors import (
     reason,
 )
 from marketswarm.line import Command, Line, NotRedis, Refusal, first_refusal, refused_command
+from marketswarm.trouble import hint
 
 TIMEOUT_SEC = 1.0
 FENCED = "FENCED"
@@ -31,11 +31,6 @@ _CHUNK = 1000
 _FEW = 100
 _AWAY = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "ERR max number of clients reached", "max number of clients reached")
 """How a server begins that says no and will say yes by itself."""
-_HINT = "is its redis-server running?"
-_HINTS = {
-    NO_DESCRIPTOR: "raise LimitNOFILE= of this service, or find what it leaves open",
-    "max number of clients reached": "see by `redis-cli CLIENT LIST` who has its connections",
-}
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -274,7 +269,7 @@ class Bus:
 
     def _unreachable(self, error: BaseException) -> BusUnreachableError:
         why = reason(error)
-        line = f"{self.name} at {self.address} does not answer ({why}); {_HINTS.get(why, _HINT)}"
+        line = f"{self.name} at {self.address} does not answer ({why}); {hint(self.address, why)}"
         if self._lost_at is None:
             self._lost_at = time.monotonic()
             _log.log(logging.WARNING if self.loud else logging.DEBUG, "%s", line)

@@ -6,12 +6,13 @@ The codes are those of BSD's sysexits(3), which ``systemctl status`` prints by n
 import errno
 from collections.abc import Sequence
 
+NOT_PERMITTED = "permission denied"
 _REASONS = {
     ConnectionRefusedError: "connection refused",
     ConnectionResetError: "connection reset",
     TimeoutError: "no answer in time",
     FileNotFoundError: "no such socket",
-    PermissionError: "permission denied",
+    PermissionError: NOT_PERMITTED,
 }
 NO_DESCRIPTOR = "no file descriptor left"
 

@@ -7,6 +7,10 @@ from marketswarm import names
 TARGET_UNIT: Final = "marketswarm.target"
 BOOTSTRAP_UNIT: Final = "marketswarm-bootstrap.service"
 RESEED_UNIT: Final = "marketswarm-reseed.service"
+SERVICES_SLICE: Final = "system-marketswarm.slice"
+"""Where systemd puts every instance of ``marketswarm@.service``, since it is a template (systemd.unit(5), Slice=)."""
+GROUP: Final = "marketswarm"
+"""Whose members may open the buses' sockets; a user of the same name comes with it."""
 MAX_UNIT_NAME: Final = 28
 """A service of a longer name can beat and be watched, but be no unit: Linux has users of 31 characters at most."""
 
@@ -55,6 +59,11 @@ def redis_conf(bus: str) -> str:
 def redis_acls() -> dict[str, str]:
     """By bus: the file from which its server on this host has its users, with the hashes of their passwords."""
     return {bus: f"/etc/marketswarm/redis/{_redis_instance(bus)}.acl" for bus in names.DEFAULT_BUS_URLS}
+
+
+def redis_socket(bus: str) -> str:
+    """The socket of a bus of this host."""
+    return f"/run/marketswarm/{_redis_instance(bus)}/redis.sock"
 
 
 def _redis_instance(bus: str) -> str:

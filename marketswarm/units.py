@@ -10,12 +10,16 @@ from marketswarm.errors import ServiceManagerError
 
 DEADLINE_SEC = 2.0
 _KILLED_SEC = 0.2
-_PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState"
+_STATE = "Id,LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState"
+_PROPERTIES = f"{_STATE},PrivateNetwork,IPAddressAllow,IPAddressDeny"
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit, in systemd's own words (systemctl(1), ``show``). ``restarts`` counts those by ``Restart=``."""
+    """One unit, in systemd's own words (systemctl(1), ``show``). ``restarts`` counts those by ``Restart=``.
+
+    ``allow`` and ``deny`` are networks, of its own filters; those of its slice come on top.
+    """
 
     name: str
     load: str
@@ -24,6 +28,9 @@ class Unit:
     result: str = ""
     restarts: int = 0
     enabled: str = ""
+    private_network: bool = False
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,9 @@ def _unit(fields: dict[str, str]) -> Unit:
         result=fields.get("Result", ""),
         restarts=int(restarts) if restarts.isdecimal() else 0,
         enabled=fields.get("UnitFileState", ""),
+        private_network=fields.get("PrivateNetwork") == "yes",
+        allow=tuple(fields.get("IPAddressAllow", "").split()),
+        deny=tuple(fields.get("IPAddressDeny", "").split()),
     )
 
 

@@ -40,6 +40,13 @@ VARIABLES: Final = (
         f"{names.SYSTEM_BUS}, then {names.MARKET_BUS}",
     ),
     Variable((names.ENV_TRUTH_REDIS_KEY,), "all", "the truth's key", f"`{names.TRUTH_KEY}`"),
+    Variable(
+        (names.ENV_REDIS_SOCKETS,),
+        "all",
+        "by which sockets the buses of this host are reached, as `PORT=PATH` with blanks between: an address on "
+        "loopback with that port, wherever it was set, is that socket; the units set it, and commands that you type "
+        "use the ports",
+    ),
     Variable((names.ENV_LOG_LEVEL,), "all", "DEBUG, INFO, WARNING, ERROR, CRITICAL", "INFO"),
     Variable(
         (names.ENV_DEFAULT_TIMEOUT_SEC,),

@@ -16,6 +16,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "journalctl": "systemd",
     "systemd-analyze": "systemd",
+    "systemd-sysusers": "systemd",
     "systemd-nspawn": "systemd-container",
     "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",

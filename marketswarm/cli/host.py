@@ -27,7 +27,7 @@ PORT = click.IntRange(1, 65535)
     "--market-port", type=PORT, metavar="PORT", help="Let the bus market-redis listen on this port.  [default: 6380]"
 )
 def install(root: Path, system_port: int | None, market_port: int | None, *, start: bool) -> None:
-    """Lay down the files of a host: units, config, manual pages, completions.
+    """Lay down the files of a host: units, config, manual pages, completions; and make its user and group, marketswarm.
 
     packaging/install.sh calls it, once it has made /opt/marketswarm. Run again it brings them to this version: a config
     file under /etc/marketswarm that you edited stays, and the new one is put beside it with the suffix .new.
@@ -53,6 +53,8 @@ def install(root: Path, system_port: int | None, market_port: int | None, *, sta
     for bus, port in ((names.SYSTEM_BUS, system_port), (names.MARKET_BUS, market_port)):
         if port is not None:
             laid.changed.add(ports.move_bus(root, bus, port))
+    ports.keep_sockets(root)
+    installing.make_user(root)
     if live:
         installing.set_going(laid, click.echo, start=start)
 
@@ -63,7 +65,7 @@ def install(root: Path, system_port: int | None, market_port: int | None, *, sta
 def uninstall(root: Path, *, purge: bool) -> None:
     """Stop the swarm and take its files away: units, commands, /opt/marketswarm.
 
-    Config in /etc/marketswarm and data in /var/lib/marketswarm stay unless --purge is given.
+    Config in /etc/marketswarm, data in /var/lib/marketswarm and the user marketswarm stay unless --purge is given.
 
     \b
     Exit codes:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from marketswarm import names, services
+from marketswarm import names, nameservers, services
 from marketswarm.address import Address
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
-from marketswarm.doctor import hosts, probing, reading, swarm, telling, truths
+from marketswarm.doctor import hosts, network, probing, reading, swarm, telling, truths
 from marketswarm.doctor.ask import ask_bus, ask_file, ask_ports, ask_swarm, ask_systemd, ask_targets
 from marketswarm.doctor.buses import BusFound, judge_bus
 from marketswarm.doctor.remedies import Remedies
@@ -40,11 +40,14 @@ async def examine(
     held = truths.stored_documents(found)
     in_use = truths.usable([*held.values(), document])
     known = in_use[1].services if in_use else installed
+    here = [name for name in installed if name in known]
+    at = {each.bus: each.address for each in found}
     remedies = Remedies(hosts.is_managed(shown), path if document else None, ask_ports())
     checks = [
         truths.judge_environment(wrong, remedies),
         truths.judge_file(path, in_file, remedies, named=file is not None),
-        *hosts.judge_units(shown, [name for name in installed if name in known], remedies),
+        *hosts.judge_units(shown, here, remedies),
+        *network.judge_network(shown, here, nameservers.of_host(), at, remedies),
         *(check for each in found for check in judge_bus(each, remedies)),
         *(truths.judge_stored(each, settings.truth_key, remedies) for each in found),
         truths.judge_agreement(held, path, document, remedies),

@@ -10,6 +10,8 @@ from marketswarm.units import Unit
 
 DEBIAN_REDIS = "redis-server.service"
 MANY_RESTARTS = 3
+_NO_PART = (unitnames.SERVICES_SLICE, DEBIAN_REDIS)
+"""What is asked for and is no part of the swarm: it may be as it is."""
 Shown = Mapping[str, Unit] | ServiceManagerError | None
 """What systemd said; None where it is not the service manager."""
 
@@ -22,6 +24,7 @@ def wanted_units(services: Iterable[str]) -> list[str]:
         unitnames.BOOTSTRAP_UNIT,
         unitnames.RESEED_UNIT,
         *map(unitnames.service_unit, services),
+        unitnames.SERVICES_SLICE,
         DEBIAN_REDIS,
     ]
 
@@ -43,7 +46,7 @@ def judge_units(shown: Shown, services: Iterable[str], remedies: Remedies) -> li
         return [fail("units", str(shown), remedies.systemd())]
     if not is_managed(shown):
         return [skip("units", f"there is no {unitnames.TARGET_UNIT} on this machine")]
-    units = [shown[name] for name in wanted_units(services) if name in shown and name != DEBIAN_REDIS]
+    units = [shown[name] for name in wanted_units(services) if name in shown and name not in _NO_PART]
     checks = [check for unit in units for check in _judge(unit, remedies)]
     well = len(units) - len({check.name for check in checks})
     if well:

@@ -185,6 +185,15 @@ class Remedies:
             return f"correct it in {names.ENV_FILE} or in {names.CREDENTIALS}; then: {self.restart(names.WATCHERS)}"
         return f"correct the variables of healer and sentinel; then: {self.restart(names.WATCHERS)}"
 
+    def open_name_servers(self) -> str:
+        """Against name servers that have come since the installation, and lie where services may not go."""
+        return "marketswarm install --start opens those that are there now"
+
+    def open_bus(self, address: Address) -> str:
+        """Against units that are cut off from a bus on another host."""
+        allowed = f"PrivateNetwork=no, RestrictAddressFamilies=AF_INET and IPAddressAllow={address.host}"
+        return f'a drop-in with {allowed}: docs/operate.md, "A bus on another host"'
+
     def set_clock(self) -> str:
         """Against a clock that is off."""
         return "timedatectl set-ntp true, on the host whose clock is off"

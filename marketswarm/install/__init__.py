@@ -5,5 +5,6 @@ from marketswarm.install.permission import check_host, check_root
 from marketswarm.install.plan import Generated
 from marketswarm.install.removing import take_away
 from marketswarm.install.running import set_going
+from marketswarm.install.systemd import make_user
 
-__all__ = ["Generated", "check_host", "check_root", "lay_down", "set_going", "take_away"]
+__all__ = ["Generated", "check_host", "check_root", "lay_down", "make_user", "set_going", "take_away"]

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from marketswarm import nameservers
 from marketswarm.files import write
 from marketswarm.install.manifest import Manifest, digest
-from marketswarm.install.plan import SECRETS, Generated, HostFile, files, links
+from marketswarm.install.plan import RESOLVERS, SECRETS, UNITS, Generated, HostFile, files, links
 
 NEW = ".new"
 Say = Callable[[str], None]
@@ -26,7 +27,8 @@ def lay_down(root: Path, generated: Generated, say: Say) -> Laid:
     put beside it with the suffix ``.new``, and ``say`` hears of it.
     """
     manifest = Manifest.read(root)
-    wanted = files(generated)
+    open_to = [address for address in nameservers.of_host(root) if nameservers.closed(address)]
+    wanted = files(generated, open_to)
     laid = Laid()
     (root / SECRETS).mkdir(parents=True, exist_ok=True, mode=0o700)
     ours = {str(file.path) for file in wanted if not file.config} | {str(path) for path in links()}
@@ -41,9 +43,23 @@ def lay_down(root: Path, generated: Generated, say: Say) -> Laid:
         _link(root / path, target)
     for name in stale:
         (root / name).unlink(missing_ok=True)
+        prune((root / name).parent, root / UNITS)
     manifest.files = ours
     manifest.write(root)
+    if RESOLVERS in laid.changed:
+        which = ", ".join(map(str, open_to))
+        say(f"opened to services with egress, as name servers of /etc/resolv.conf: {which} (/{RESOLVERS})")
     return laid
+
+
+def prune(folder: Path, stop: Path) -> None:
+    """Remove folders that are empty now, up to one that was not ours."""
+    while folder != stop and stop in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
 
 
 def _lay(root: Path, file: HostFile) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from marketswarm import unitnames
 from marketswarm.errors import MarketSwarmError
 from marketswarm.install import systemd
-from marketswarm.install.laying import Say
+from marketswarm.install.laying import Say, prune
 from marketswarm.install.manifest import Manifest
 from marketswarm.install.plan import (
     BIN,
@@ -16,6 +16,7 @@ from marketswarm.install.plan import (
     MANIFEST,
     OPERATORS_UNITS,
     PRIVATE_STATE,
+    RESOLVERS,
     STATE,
     UNITS,
     VENV,
@@ -34,11 +35,11 @@ def take_away(root: Path, say: Say, *, purge: bool, live: bool) -> None:
         _stop(say)
     _disable(root)
     # Where the manifest is lost, they are those of this version.
-    of_this_version = {str(file.path) for file in files({}) if not file.config}
+    of_this_version = {str(RESOLVERS), *(str(file.path) for file in files({}) if not file.config)}
     for name in sorted(manifest.files if (root / MANIFEST).exists() else of_this_version):
         if PurePosixPath(name).parent != BIN:
             (root / name).unlink(missing_ok=True)
-            _prune((root / name).parent, root / UNITS)
+            prune((root / name).parent, root / UNITS)
     if live:
         systemd.systemctl("daemon-reload")
         with contextlib.suppress(MarketSwarmError):  # where none has failed
@@ -50,6 +51,7 @@ def take_away(root: Path, say: Say, *, purge: bool, live: bool) -> None:
             shutil.rmtree(root / folder, ignore_errors=True)
         for path in (root / OPERATORS_UNITS).glob("marketswarm*"):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        systemd.drop_user(root, say)
         say("config and data are gone")
     else:
         manifest.files = set()
@@ -73,16 +75,6 @@ def _disable(root: Path) -> None:
     for folder in (root / OPERATORS_UNITS).glob("marketswarm*.wants"):
         with contextlib.suppress(OSError):
             folder.rmdir()
-
-
-def _prune(folder: Path, stop: Path) -> None:
-    """Remove folders that are empty now, up to one that was not ours."""
-    while folder != stop and stop in folder.parents:
-        try:
-            folder.rmdir()
-        except OSError:
-            return
-        folder = folder.parent
 
 
 def _give_redis_back(root: Path, say: Say) -> None:

@@ -8,7 +8,7 @@ from marketswarm.install.plan import CONFIG, UNITS
 
 START_SEC = 60.0
 _TRUTH = CONFIG / "truth.json"
-_BUS_FOLDERS = (CONFIG / "redis", UNITS / "marketswarm-redis@.service")
+_BUS_FOLDERS = (CONFIG / "redis", UNITS / "marketswarm-redis@.service", UNITS / "marketswarm-redis@.service.d")
 
 
 def set_going(laid: Laid, say: Say, *, start: bool) -> None:

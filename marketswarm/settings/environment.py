@@ -40,6 +40,8 @@ class Settings:
     """By whom the buses are asked whose address has no login of its own; nobody in particular without one."""
     credentials: Path | None = None
     """The folder with the passwords of the users of the buses, where one is named."""
+    sockets: Mapping[int, str] = field(default_factory=dict)
+    """The sockets of servers on this host, by their ports on loopback."""
     truth_key: str = names.TRUTH_KEY
     log_level: str = "INFO"
     default_timeout_sec: float = names.DEFAULT_TIMEOUT_SEC
@@ -66,9 +68,9 @@ class Settings:
     """False where NO_COLOR is set (https://no-color.org) or the terminal is dumb."""
 
     def address(self, bus: str, urls: Mapping[str, str] | None = None) -> Address:
-        """Where a bus is: the environment, then ``urls`` (truth's ``buses``), then the default."""
+        """Where a bus is: the environment, then ``urls`` (truth's ``buses``), then the default; its socket, if any."""
         address = self.buses.get(bus) or Address.parse({**names.DEFAULT_BUS_URLS, **(urls or {})}[bus])
-        return self.login.at(address) if self.login else address
+        return _reached(address, self.sockets, self.login)
 
 
 def load(environ: Mapping[str, str] | None = None, *, user: str = users.OPERATOR) -> Settings:
@@ -83,13 +85,15 @@ def load(environ: Mapping[str, str] | None = None, *, user: str = users.OPERATOR
     password = reader.password(user)
     login = Login(user, password) if password else None
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
+    sockets = reader.sockets()
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None
     settings = Settings(
         buses=reader.buses(),
         login=login,
         credentials=Path(folder) if (folder := reader.text(names.ENV_REDIS_CREDENTIALS)) else None,
         truth_bus=truth_bus,
-        truth_address=_logged_in(truth_address, login) if not truth_bus else None,
+        truth_address=_reached(truth_address, sockets, login) if truth_address and not truth_bus else None,
+        sockets=sockets,
         truth_key=reader.text(names.ENV_TRUTH_REDIS_KEY) or names.TRUTH_KEY,
         log_level=reader.level(),
         default_timeout_sec=reader.seconds(names.ENV_DEFAULT_TIMEOUT_SEC) or names.DEFAULT_TIMEOUT_SEC,
@@ -116,8 +120,10 @@ def load(environ: Mapping[str, str] | None = None, *, user: str = users.OPERATOR
     return settings
 
 
-def _logged_in(address: Address | None, login: Login | None) -> Address | None:
-    return login.at(address) if address and login else address
+def _reached(address: Address, sockets: Mapping[int, str], login: Login | None) -> Address:
+    """How this process gets to a server: by its socket where it has one, and with its login."""
+    by_socket = address.by_socket(sockets)
+    return login.at(by_socket) if login else by_socket
 
 
 def journal_stream() -> str | None:
@@ -133,12 +139,14 @@ def inherited() -> dict[str, str]:
 def own() -> Mapping[str, str]:
     """Give this process's environment; where it does not say which buses are meant, those of this host's units are.
 
-    So a command that is typed on a host finds the buses that the daemons use, wherever they are, and who may read the
-    passwords of their users has a login there.
+    So a command that is typed on a host finds the buses that the daemons use, wherever they are; but by their ports,
+    for the sockets are for the units' group alone. Who may read the passwords of their users has a login there.
     """
     if any(name.endswith(names.ENV_REDIS_URL) for name in os.environ):
         return os.environ
-    return {names.ENV_REDIS_CREDENTIALS: users.PASSWORDS, **read_env_file(Path(names.ENV_FILE)), **os.environ}
+    of_units = read_env_file(Path(names.ENV_FILE))
+    of_units.pop(names.ENV_REDIS_SOCKETS, None)
+    return {names.ENV_REDIS_CREDENTIALS: users.PASSWORDS, **of_units, **os.environ}
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from marketswarm import names
 from marketswarm.address import Address
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_MAX_PORT = 65535
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -98,6 +101,18 @@ class Reader:
         except ValueError as error:  # the value is not shown: it may hold a password
             self.faults.append(f"{name}: {error}")
             return None
+
+    def sockets(self) -> dict[int, str]:
+        """Read which socket the server on which port of loopback has."""
+        found: dict[int, str] = {}
+        for pair in (self.text(names.ENV_REDIS_SOCKETS) or "").split():
+            port, _, path = pair.partition("=")
+            if not (_PORT.fullmatch(port) and int(port) <= _MAX_PORT and path.startswith("/")):
+                wanted = "must be PORT=PATH, with blanks between several, as in 6379=/run/marketswarm/system/redis.sock"
+                self.fault(names.ENV_REDIS_SOCKETS, f"{wanted}; is {pair!r}")
+            elif found.setdefault(int(port), path) != path:
+                self.fault(names.ENV_REDIS_SOCKETS, f"has two sockets for port {port}")
+        return found
 
     def buses(self) -> dict[str, Address]:
         """Return the addresses that are set, whatever the bus: ``SYSTEM_REDIS_URL`` for system-redis, and so on."""

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from bring import must_not_be_left_out
 from host.images import KEPT, RELEASES, ROOT, bare, locked, missing
-from host.layout import UNITS, document
+from host.layout import NAME_SERVER, UNITS, document, open_to
 from host.machine import Machine, machine
 
 Boot = Callable[..., Machine]
@@ -115,6 +115,7 @@ def _install(release: str, place: Path, wheel: Path) -> dict[str, Any]:
         source.mkdir(parents=True)
         shutil.copy(wheel, source)
         shutil.copy(ROOT / "packaging/install.sh", source)
+        (host.root / "etc/resolv.conf").write_text(f"nameserver {NAME_SERVER}\n", encoding="ascii")
         host.boot()
         began = time.monotonic()
         output = host.run(f"/{SOURCE}/install.sh", f"/{SOURCE}/{wheel.name}", within_sec=300)
@@ -170,9 +171,15 @@ def untouched(installation: Installation) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def swarm(boot: Boot) -> Machine:
+def opened() -> dict[str, str]:
+    """Which networks an operator has opened to which services of ``swarm``; a module whose tests need some says so."""
+    return {}
+
+
+@pytest.fixture
+def swarm(boot: Boot, opened: dict[str, str]) -> Machine:
     """A host on which the whole swarm runs, with second-scale timing."""
-    host = boot(document())
+    host = boot(document(), lambda root: open_to(root, opened))
     host.active(*UNITS)
     return host
 

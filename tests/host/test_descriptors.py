@@ -63,7 +63,7 @@ def test_who_finds_no_room_on_a_bus_says_so_and_is_there_once_there_is_some(boot
     full = "max number of clients reached"
     eventually(lambda: full in host.tries("redis-cli", "PING").stdout, "the bus is full", 10)
     host.signal(unit("healer"), "KILL")
-    host.logs(unit("healer"), f"system-redis at 127.0.0.1:{SYSTEM}", within_sec=10)
+    host.logs(unit("healer"), "system-redis at /run/marketswarm/system/redis.sock", within_sec=10)
     host.logs(unit("healer"), f"{full}); see by `redis-cli CLIENT LIST`")
     host.logs(unit("sentinel"), "healer_miss", within_sec=TIMEOUT_SEC + 5)
     assert host.journal(unit("healer")).count(full) <= CONNECTIONS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from host.conftest import SOURCE, Boot, Figure, Installation, copy_checkout
-from host.layout import BUSES, INTERVAL_SEC, UNITS, document, pids, unit
+from host.layout import BUSES, INTERVAL_SEC, NAME_SERVER, UNITS, document, pids, unit
 from host.machine import Machine, eventually
 from testkit import SERVICES
 
@@ -58,6 +58,21 @@ def test_one_command_makes_a_bare_host_run_the_swarm(installation: Installation,
         "journalctl -fu 'marketswarm@*'",
         'It tells nobody before it knows whom: docs/operate.md, "How people are told"; then: marketswarm notify test',
     ]
+
+
+@CHANGES_NOTHING
+def test_the_group_and_the_name_servers_are_there_from_the_start(
+    installation: Installation, looked_at: Machine
+) -> None:
+    """The user runs nothing and cannot log in; which name servers were opened is said, and no others are."""
+    user = looked_at.run("getent", "passwd", "marketswarm").strip()
+    assert user.endswith(":MarketSwarm:/:/usr/sbin/nologin")
+    assert looked_at.run("getent", "group", "marketswarm").strip().endswith(":"), "nobody is in the group by its file"
+    assert looked_at.tries("pgrep", "--uid", "marketswarm").stdout == ""
+    opened = "opened to services with egress, as name servers of /etc/resolv.conf: "
+    (line,) = [line for line in installation.output.splitlines() if opened in line]
+    assert line.startswith(f"{opened}{NAME_SERVER} (/usr/local/lib/systemd/system/system-marketswarm.slice.d/")
+    assert looked_at.show("system-marketswarm.slice", "IPAddressAllow") == (f"{NAME_SERVER}/32",)
 
 
 def test_run_again_it_upgrades(host: Machine, figure: Figure) -> None:
@@ -171,6 +186,7 @@ def test_a_port_that_somebody_holds_stops_it_with_two_ways_out(bare_host: Machin
     assert bare_host.pid("redis-server.service") == pid
     assert bare_host.run("redis-cli", "-p", "6379", "EXISTS", "truth:doc") == "0\n"
     assert bare_host.run("redis-cli", "-p", "6479", "EXISTS", "truth:doc") == "1\n"
+    assert "name=marketswarm:healer" in bare_host.run("redis-cli", "-p", "6479", "CLIENT", "LIST"), "by its socket"
     bare_host.systemctl("stop", BUSES[0])
     said = bare_host.tries("marketswarm", "doctor").stdout
     # Once as a unit that is stopped, once as a bus that does not answer.
@@ -201,6 +217,8 @@ def test_uninstalled_nothing_of_it_runs_and_config_and_data_stay(host: Machine) 
     assert host.tries("systemctl", "list-unit-files", "--no-legend", "marketswarm*").stdout == ""
     assert host.tries("pgrep", "-a", "redis-server|marketswarm").stdout == ""
     assert "ms-" not in host.run("getent", "passwd")
+    # The data that stays is of his group.
+    host.run("getent", "passwd", "marketswarm")
     left = set(host.run(*NO_TRACE.split()).splitlines())
     assert left == {
         "/etc/marketswarm",
@@ -214,6 +232,7 @@ def test_uninstalled_nothing_of_it_runs_and_config_and_data_stay(host: Machine) 
     host.active(*UNITS)
     host.run("marketswarm", "uninstall", "--purge")
     assert host.run(*NO_TRACE.split()) == ""
+    assert "marketswarm" not in host.run("getent", "passwd") + host.run("getent", "group")
 
 
 @CHANGES_NOTHING

@@ -1,13 +1,18 @@
-"""A network that cuts off, in one direction or both, or loses packets: between a service and its bus, by nftables."""
+"""A network that cuts off, in one direction or both, or loses packets: between a service and its bus, by nftables.
+
+The services go to their buses as to those of another host, over TCP.
+"""
 
 import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from host.conftest import Boot, Figure
-from host.layout import INTERVAL_SEC, TIMEOUT_SEC, UNITS, document, unit
+from host.images import ROOT
+from host.layout import DROP_INS, INTERVAL_SEC, TIMEOUT_SEC, UNITS, document, unit
 from host.machine import SYSTEM, Machine, eventually, seconds
 
 AWAY = f"ct mark {{mark}} tcp dport {SYSTEM} drop"
@@ -26,7 +31,7 @@ def host(boot: Boot) -> Machine:
     wanted = document()
     for service in CUTS:
         wanted["services"][service]["heartbeat"]["timeout_sec"] = LONG_SEC
-    machine = boot(wanted)
+    machine = boot(wanted, over_the_network)
     machine.active(*UNITS)
     machine.run("apt-get", "-qq", "-y", "install", "--no-install-recommends", "nftables")
     return machine
@@ -93,6 +98,18 @@ def test_on_a_lossy_network_nobody_is_missed_but_who_stops(host: Machine, figure
     figure(f"20 % loss: false 0, bus_lost {lost}, a stop found after {miss['late_sec']:.2f} s, timeout {TIMEOUT_SEC}")
     host.systemctl("start", unit("mesh"))
     host.alerted("mesh", "heartbeat_miss", "heartbeat_ok")
+
+
+def over_the_network(root: Path) -> None:
+    """Let all units go to buses on a network, by the drop-in of the operator's page; here to the ports of loopback."""
+    page = (ROOT / "docs/operate.md").read_text(encoding="utf-8").partition("\n### A bus on another host\n")[2]
+    (lines,) = re.findall(r"^```ini\n(.*?)^```", page.partition("\n### ")[0], re.MULTILINE | re.DOTALL)
+    for folder in ("marketswarm@.service.d", "marketswarm-.service.d"):
+        place = root / DROP_INS / folder
+        place.mkdir(parents=True)
+        (place / "remote-buses.conf").write_text(re.sub(r"10\.[\d.]+", "127.0.0.1", lines), encoding="ascii")
+    with (root / "etc/marketswarm/marketswarm.env").open("a", encoding="ascii") as environment:
+        environment.write("REDIS_SOCKETS=\n")
 
 
 def nft(host: Machine, *, sent: Sequence[str] = (), received: Sequence[str]) -> None:

@@ -3,12 +3,19 @@
 import json
 from typing import Any
 
+import pytest
 from host.conftest import Figure
 from host.layout import document, pids, unit
 from host.machine import Machine, eventually
 
 MASSIVE = unit("massive")
 PORT, CLOSED = 8000, 8001
+
+
+@pytest.fixture
+def opened() -> dict[str, str]:
+    """The sites that are probed are on the host itself, which is closed to massive."""
+    return {"massive": "127.0.0.1"}
 
 
 def seed(host: Machine, *probes: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from host.machine import Machine, eventually
 WATCHERS = (unit("healer"), unit("sentinel"))
 NAME = "hooks.test"
 ADDRESS = "127.0.0.2"
-"""Of this host, and none that a closed unit reaches: whoever delivers there has a way out."""
+"""Of this host, and none that a unit reaches: whoever delivers there has a way out, and this address opened."""
 PORT = 8443
 FIRST_TO_GO = "500"
 """What a delivery asks the kernel for, and may have in a closed unit: it ends before any watcher does."""
@@ -43,6 +43,12 @@ context.load_cert_chain("/srv/server.pem")
 server.socket = context.wrap_socket(server.socket, server_side=True)
 server.serve_forever()
 """
+
+
+@pytest.fixture
+def opened() -> dict[str, str]:
+    """The receiver is on the host itself, which is closed to both."""
+    return {"healer": ADDRESS, "sentinel": ADDRESS}
 
 
 @pytest.fixture

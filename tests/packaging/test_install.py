@@ -1,5 +1,6 @@
 """What the installed command lays down on a host, and that systemd takes the units."""
 
+import os
 import re
 import stat
 import subprocess
@@ -10,18 +11,24 @@ from pathlib import Path
 import pytest
 from testkit import SERVICES, need
 
+from marketswarm import names, unitnames
 from marketswarm.cli.manual import man_pages
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SHIPPED = {path.relative_to(ROOT / "systemd"): path for path in (ROOT / "systemd").rglob("*") if path.is_file()}
 UNITS = sorted(str(name) for name in SHIPPED if len(name.parts) == 1 and name.suffix != ".catalog")
+EGRESS = ("healer", "sentinel", "rss_agg", "massive")
 INSTANCES = {
     "marketswarm@.service": [*SERVICES, "new_svc"],
     "marketswarm-redis@.service": ["system", "market"],
     "marketswarm-failed@.service": ["marketswarm@mesh.service"],
 }
 FOLDER = "usr/local/lib/systemd/system"
+OF_LOGINS = ("passwd", "group", "shadow", "gshadow")
+"""Files of /etc that systemd-sysusers makes and keeps."""
+MAX_EXPOSURE = {"egress": 1.1, "bus": 1.0, "closed": 0.3}
+"""By `systemd-analyze security`: of services that talk to the internet, of buses, of everybody else. It only sinks."""
 OF_DEBIAN = {"man:redis-server(1)"}
 """Pages that come with what the host files build on."""
 
@@ -43,13 +50,55 @@ def test_every_shipped_unit_is_laid_down_byte_for_byte(root: Path) -> None:
     """With its drop-ins and the catalog, as files: a link of the checkout would lead nowhere on a host."""
     laid = {path.relative_to(root / FOLDER): path for path in (root / FOLDER).rglob("*") if path.is_file()}
     catalog = {name for name in SHIPPED if name.suffix == ".catalog"}
+    users = {name for name in SHIPPED if name.parts[0] == "sysusers.d"}
     assert {name: path.read_bytes() for name, path in laid.items()} == {
-        name: path.read_bytes() for name, path in SHIPPED.items() if name not in catalog
+        name: path.read_bytes() for name, path in SHIPPED.items() if name not in catalog | users
     }
     assert not any(path.is_symlink() for path in laid.values())
     assert len(catalog) == 1
     for name in catalog:
         assert (root / "usr/local/lib/systemd/catalog" / name).read_bytes() == SHIPPED[name].read_bytes()
+    assert len(users) == 1
+    for name in users:
+        assert (root / "usr/local/lib" / name).read_bytes() == SHIPPED[name].read_bytes()
+
+
+def logins(root: Path) -> set[str]:
+    """The files of users and groups below a root that have our name."""
+    there = {name: root / "etc" / name for name in OF_LOGINS if (root / "etc" / name).exists()}
+    return {name for name, path in there.items() if "marketswarm:" in path.read_text(encoding="utf-8")}
+
+
+def test_the_group_of_the_sockets_is_made_at_once(root: Path) -> None:
+    """With a user of its name who can not log in; every unit is in the group that a bus gives its socket to."""
+    need("systemd-sysusers")
+    assert logins(root) == set(OF_LOGINS)
+    (line,) = (root / "etc/passwd").read_text(encoding="utf-8").splitlines()
+    assert line.endswith(":MarketSwarm:/:/usr/sbin/nologin")
+
+
+def test_where_nobody_can_make_it_the_next_boot_does(tmp_path: Path) -> None:
+    """For an image on a machine without systemd-sysusers: /usr is newer then, which is when a boot runs it."""
+    command("install", "--root", tmp_path)
+    os.utime(tmp_path / "usr", (1, 1))
+    words = [str(BIN / "marketswarm"), "install", "--root", str(tmp_path)]
+    done = subprocess.run(words, env={"PATH": "/nowhere"}, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "usr").stat().st_mtime > 1
+
+
+def test_the_name_servers_of_an_image_are_opened(tmp_path: Path) -> None:
+    """Those of its own resolv.conf; what was opened is said, and goes with the rest."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/resolv.conf").write_text("nameserver 192.168.1.1\nnameserver 9.9.9.9\n", encoding="ascii")
+    done = command("install", "--root", tmp_path)
+    path = "usr/local/lib/systemd/system/system-marketswarm.slice.d/resolvers.conf"
+    assert done.stdout == (
+        f"opened to services with egress, as name servers of /etc/resolv.conf: 192.168.1.1 (/{path})\n"
+    )
+    assert (tmp_path / path).read_text(encoding="utf-8").endswith("[Slice]\nIPAddressAllow=192.168.1.1\n")
+    command("uninstall", "--root", tmp_path)
+    assert not (tmp_path / path).parent.exists()
 
 
 def test_every_config_file_is_laid_down_byte_for_byte(root: Path) -> None:
@@ -75,8 +124,10 @@ def test_every_secret_that_a_unit_loads_has_its_file(root: Path) -> None:
 def test_who_tells_people_reaches_the_internet_like_any_other_that_does() -> None:
     """One drop-in, the same for all, so that it can be linked for one more."""
     egress = {path.parent.name: path.read_bytes() for path in SHIPPED.values() if path.name == "egress.conf"}
-    assert {"marketswarm@healer.service.d", "marketswarm@sentinel.service.d"} < egress.keys()
+    assert egress.keys() == {f"marketswarm@{service}.service.d" for service in EGRESS}
     assert len(set(egress.values())) == 1
+    # It opens what closed.conf closes, so it has to come later.
+    assert sorted(["override.conf", "egress.conf", "closed.conf"]) == ["closed.conf", "egress.conf", "override.conf"]
 
 
 def test_run_again_it_changes_nothing_and_says_nothing(root: Path) -> None:
@@ -96,6 +147,8 @@ def test_a_bus_can_be_laid_down_on_another_port(tmp_path: Path) -> None:
     assert "port 6380\n" in (tmp_path / "etc/marketswarm/redis/market.conf").read_text(encoding="utf-8")
     environment = (tmp_path / "etc/marketswarm/marketswarm.env").read_text(encoding="utf-8")
     assert "SYSTEM_REDIS_URL=redis://127.0.0.1:6479\n" in environment
+    sockets = "6479=/run/marketswarm/system/redis.sock 6380=/run/marketswarm/market/redis.sock"
+    assert f'REDIS_SOCKETS="{sockets}"\n' in environment
 
 
 def test_uninstalled_and_purged_no_file_is_left(root: Path) -> None:
@@ -103,7 +156,10 @@ def test_uninstalled_and_purged_no_file_is_left(root: Path) -> None:
     done = command("uninstall", "--root", root, "--purge")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["config and data are gone", "MarketSwarm is uninstalled"]
-    assert [path for path in root.rglob("*") if path.is_symlink() or path.is_file()] == []
+    left = {path.relative_to(root) for path in root.rglob("*") if path.is_symlink() or path.is_file()}
+    # Every host has these; those with a hyphen are what the program that removes a user keeps of them.
+    assert {str(path).rstrip("-") for path in left} <= {"etc/.pwd.lock", *(f"etc/{name}" for name in OF_LOGINS)}
+    assert logins(root) == set()
 
 
 def verify(root: Path) -> subprocess.CompletedProcess[str]:
@@ -146,7 +202,47 @@ def test_systemd_finds_nothing_to_say_against_a_unit(bootable: Path) -> None:
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["marketswarm-.service.d/hardening.conf", "marketswarm@rss_agg.service.d/egress.conf"])
+def kind(name: str) -> str:
+    """What a unit's exposure is measured by."""
+    if name.startswith("marketswarm-redis@"):
+        return "bus"
+    return "egress" if name in {f"marketswarm@{service}.service" for service in EGRESS} else "closed"
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        name.replace("@", f"@{instance}")
+        for name in UNITS
+        if name.endswith(".service")
+        for instance in INSTANCES.get(name, [""])
+    ),
+)
+def test_every_unit_is_closed(bootable: Path, name: str) -> None:
+    """As far as `systemd-analyze security` looks; more than that the host tests try."""
+    need("systemd-analyze")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--no-pager", "--offline=true", f"--root={bootable}", name],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert found, done.stderr
+    assert float(found[1]) <= MAX_EXPOSURE[kind(name)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "marketswarm-.service.d/hardening.conf",
+        "marketswarm-.service.d/closed.conf",
+        "marketswarm-.service.d/sockets.conf",
+        "marketswarm-redis@.service.d/loopback.conf",
+        "marketswarm@rss_agg.service.d/egress.conf",
+    ],
+)
 def test_systemd_reads_the_drop_ins_too(bootable: Path, name: str) -> None:
     """What is wrong in one would be said."""
     need("systemd-analyze")
@@ -176,9 +272,30 @@ def unreasoned(text: str) -> list[str]:
 
 def test_every_line_of_the_hardening_has_its_reason() -> None:
     """Who wants to loosen one reads why it is there."""
-    text = SHIPPED[Path("marketswarm-.service.d/hardening.conf")].read_text(encoding="utf-8")
-    assert text.count("=") > 30
-    assert unreasoned(text) == []
+    kinds = ("hardening.conf", "closed.conf", "sockets.conf", "loopback.conf", "egress.conf")
+    texts = [path.read_text(encoding="utf-8") for path in SHIPPED.values() if path.name in kinds]
+    assert sum(text.count("=") for text in texts) > 40
+    for text in texts:
+        assert unreasoned(text) == []
+
+
+def test_every_service_is_as_closed_as_every_other_unit() -> None:
+    """`marketswarm@.service` has no hyphen before its name, and gets the common drop-ins by links."""
+    links = {path.name: str(path.readlink()) for path in (ROOT / "systemd/marketswarm@.service.d").iterdir()}
+    common = [path.name for path in (ROOT / "systemd/marketswarm-.service.d").iterdir()]
+    assert links == {name: f"../marketswarm-.service.d/{name}" for name in common}
+
+
+def test_units_know_the_sockets_that_the_buses_listen_at() -> None:
+    """The path stands in the bus's own unit, in what the others are told, and in the code that moves a bus."""
+    told = SHIPPED[Path("marketswarm-.service.d/sockets.conf")].read_text(encoding="utf-8")
+    bus = SHIPPED[Path("marketswarm-redis@.service")].read_text(encoding="utf-8")
+    for port, instance, name in ((6379, "system", names.SYSTEM_BUS), (6380, "market", names.MARKET_BUS)):
+        path = unitnames.redis_socket(name)
+        assert f"{port}={path}" in told
+        assert f"--unixsocket {path.replace(f'/{instance}/', '/%i/')} " in bus
+    assert f"Group={unitnames.GROUP}\n" in bus
+    assert f"SupplementaryGroups={unitnames.GROUP}\n" in told
 
 
 def test_a_line_without_a_reason_is_seen() -> None:

@@ -1,5 +1,7 @@
 """Addresses of Redis servers: read from URLs, shown without passwords."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,3 +117,20 @@ def test_same_server(one: str, other: str, *, same: bool) -> None:
     first, second = Address.parse(one), Address.parse(other)
     assert first.same_server(second) is same
     assert second.same_server(first) is same
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://u:p@localhost:6379/2", "unix://u:p@/run/a.sock"),
+        ("redis://[::1]", "unix:///run/a.sock"),
+        ("redis://127.0.0.1:6380", "redis://127.0.0.1:6380"),
+        ("redis://h:6379", "redis://h:6379"),
+        ("rediss://127.0.0.1:6379", "rediss://127.0.0.1:6379"),
+        ("unix:///b", "unix:///b"),
+    ],
+)
+def test_a_port_of_loopback_may_have_a_socket(url: str, expected: str) -> None:
+    """It takes the place of host and port; who logs in, and the database, stay. What has none is as it was."""
+    before = Address.parse(url)
+    assert before.by_socket({6379: "/run/a.sock"}) == replace(Address.parse(expected), db=before.db)

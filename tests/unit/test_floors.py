@@ -27,6 +27,7 @@ FLOORS = (
         "hostfiles",
         "units",
         "ports",
+        "nameservers",
         "notifier",
         "web",
         "reach",

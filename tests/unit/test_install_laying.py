@@ -16,8 +16,8 @@ from marketswarm.files import write
 from marketswarm.install import check_host, check_root, lay_down, running, set_going, systemd
 from marketswarm.install.laying import Laid
 from marketswarm.install.manifest import Manifest, digest
-from marketswarm.install.plan import MANIFEST, PRIVATE_STATE, files
-from marketswarm.install.ports import move_bus
+from marketswarm.install.plan import MANIFEST, PRIVATE_STATE, RESOLVERS, files
+from marketswarm.install.ports import keep_sockets, move_bus
 
 UNIT = "usr/local/lib/systemd/system/marketswarm.target"
 DROP_IN = "usr/local/lib/systemd/system/marketswarm@.service.d/a.conf"
@@ -426,6 +426,87 @@ def test_a_bus_that_was_moved_stays_there(laid_host: Path) -> None:
     assert said == []
 
 
+def sockets_of(root: Path) -> dict[int, str]:
+    """Which sockets the services of a host are told of, beyond what their units know."""
+    return dict(settings.load(settings.read_env_file(root / ENVIRONMENT)).sockets)
+
+
+def test_the_sockets_of_buses_that_were_moved_are_told(laid_host: Path) -> None:
+    """Where no bus was, nothing is; one move after the other is followed, and back."""
+    system, market = "/run/marketswarm/system/redis.sock", "/run/marketswarm/market/redis.sock"
+    before = (laid_host / ENVIRONMENT).read_bytes()
+    keep_sockets(laid_host)
+    assert (laid_host / ENVIRONMENT).read_bytes() == before
+    for bus, port, expected in (
+        (names.SYSTEM_BUS, 6479, {6479: system, 6380: market}),
+        (names.MARKET_BUS, 6480, {6479: system, 6480: market}),
+        (names.SYSTEM_BUS, 6379, {6379: system, 6480: market}),
+    ):
+        move_bus(laid_host, bus, port)
+        keep_sockets(laid_host)
+        assert sockets_of(laid_host) == expected
+        assert (laid_host / ENVIRONMENT).read_text(encoding="utf-8").count("REDIS_SOCKETS") == 1
+
+
+def test_the_sockets_of_buses_that_an_older_version_moved_are_told(laid_host: Path) -> None:
+    """Its installer knew of no sockets: the services of this one would look for the bus on a network they have not."""
+    move_bus(laid_host, names.SYSTEM_BUS, 6479)
+    assert sockets_of(laid_host) == {}
+    keep_sockets(laid_host)
+    assert 6479 in sockets_of(laid_host)
+
+
+@pytest.mark.parametrize("line", ["REDIS_SOCKETS=", "REDIS_SOCKETS=6479=/run/mine.sock"])
+def test_what_an_operator_says_of_sockets_stays(laid_host: Path, line: str) -> None:
+    """That none is to be used, among others."""
+    environment = laid_host / ENVIRONMENT
+    move_bus(laid_host, names.SYSTEM_BUS, 6479)
+    environment.write_text(environment.read_text(encoding="utf-8") + f"{line}\n", encoding="utf-8")
+    before = environment.read_bytes()
+    keep_sockets(laid_host)
+    assert environment.read_bytes() == before
+    move_bus(laid_host, names.MARKET_BUS, 6480)
+    assert (sockets_of(laid_host) == {}) is (line == "REDIS_SOCKETS=")
+
+
+def test_a_bus_that_listens_on_no_port_is_known_by_its_usual_one(laid_host: Path) -> None:
+    """Its services still reach it; only commands do not."""
+    conf = laid_host / "etc/marketswarm/redis/system.conf"
+    conf.write_text(conf.read_text(encoding="utf-8").replace("port 6379", "port 0"), encoding="utf-8")
+    keep_sockets(laid_host)
+    assert sockets_of(laid_host) == {}
+
+
+def resolvers(host: Host, text: str | None) -> str | None:
+    """Lay down with this resolv.conf; returns what is made of it."""
+    path = host.root / "etc/resolv.conf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    host.lay()
+    return host.text(str(RESOLVERS)).partition("[Slice]\n")[2] if host.has(str(RESOLVERS)) else None
+
+
+def test_name_servers_in_closed_ranges_are_opened_and_no_others(host: Host) -> None:
+    """It is said; with others at the next installation the file is another, and without any it is gone."""
+    assert resolvers(host, None) is None
+    assert resolvers(host, "nameserver 8.8.8.8\nnameserver 2001:4860:4860::8888\n") is None
+    assert host.said == []
+    text = "search a.test\nnameserver 127.0.0.53\nnameserver 9.9.9.9\nnameserver fe80::1%eth0\n"
+    assert resolvers(host, text) == "IPAddressAllow=127.0.0.53 fe80::1\n"
+    (said,) = host.said
+    assert said.startswith(
+        "opened to services with egress, as name servers of /etc/resolv.conf: 127.0.0.53, fe80::1 (/"
+    )
+    host.said.clear()
+    assert resolvers(host, text) is not None
+    assert host.said == [], "nothing has changed"
+    assert resolvers(host, "nameserver 192.168.1.1\n") == "IPAddressAllow=192.168.1.1\n"
+    assert resolvers(host, "nameserver 1.1.1.1\n") is None
+    assert not (host.root / RESOLVERS.parent).exists()
+
+
 def test_only_root_may_change_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody else is told of sudo, and of --root."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -555,6 +636,14 @@ def test_a_swarm_that_runs_is_brought_along(
     said = going(monkeypatch, manager, changed, start=True)
     assert manager.asked == [*SETUP, *then]
     assert len(said) == len(then), "each step is said"
+
+
+def test_a_bus_restarts_for_its_drop_ins_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are files of its own."""
+    manager = Systemd(active=True)
+    changed = ["usr/local/lib/systemd/system/marketswarm-redis@.service.d/loopback.conf"]
+    going(monkeypatch, manager, changed, start=True)
+    assert RESTART_BUSES in manager.asked
 
 
 @pytest.mark.parametrize("fails", [*SETUP, RESTART_BUSES, "seed", RESTART_SERVICES])

@@ -248,3 +248,50 @@ def test_what_cannot_be_stopped_is_not_taken_away(root: Path, monkeypatch: pytes
     with pytest.raises(MarketSwarmError, match="timed out"):
         remove(root, purge=True, live=True)
     assert contents(root) == before
+
+
+def lists(root: Path) -> None:
+    """Have the host's files of users and groups name ours."""
+    fill(root, {"etc/passwd": "root:x:0:0\nmarketswarm:x:997:997\n", "etc/group": "root:x:0\nmarketswarm:x:997:\n"})
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    """Put a program of the test's own into a folder."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def test_the_user_goes_with_config_and_data_and_not_before(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data that stays is his group's; the number of a user that is gone may be another's tomorrow."""
+    lists(root)
+    for name in ("userdel", "groupdel"):
+        program(tmp_path / "bin", name, f'echo "$0" "$@" >> {tmp_path}/asked')
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    remove(root)
+    assert not (tmp_path / "asked").exists()
+    remove(root, purge=True)
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert [line.rpartition("/bin/")[2] for line in asked] == [
+        f"userdel --prefix {root} marketswarm",
+        f"groupdel --prefix {root} marketswarm",
+    ]
+
+
+@pytest.mark.parametrize("script", ["exit 8", None])
+def test_a_user_that_cannot_be_removed_is_told(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    """A process may run as him, or there is no such program: all else is gone, and it says what is left."""
+    lists(root)
+    for name in ("userdel", "groupdel") if script else ():
+        program(tmp_path / "bin", name, script or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert remove(root, purge=True) == [
+        f"marketswarm stays in {root}/etc/passwd; to remove it: userdel marketswarm",
+        f"marketswarm stays in {root}/etc/group; to remove it: groupdel marketswarm",
+        "config and data are gone",
+    ]

@@ -141,6 +141,59 @@ def test_the_name_of_another_bus_is_refused(variable: str, other: str, sets: str
     ]
 
 
+SOCKETS = "6379=/run/a.sock  6380=/run/b.sock"
+
+
+@pytest.mark.parametrize(
+    ("environ", "urls", "expected"),
+    [
+        ({}, {}, Address(path="/run/a.sock")),
+        ({}, {"system-redis": "redis://localhost:6380"}, Address(path="/run/b.sock")),
+        ({"SYSTEM_REDIS_URL": "redis://[::1]:6380"}, {"system-redis": "redis://h:1"}, Address(path="/run/b.sock")),
+        (
+            {"SYSTEM_REDIS_URL": "redis://me:secret@127.0.0.1:6380/3"},
+            {},
+            Address(path="/run/b.sock", username="me", password="secret", db=3),
+        ),
+        ({"SYSTEM_REDIS_URL": "redis://127.0.0.1:6479"}, {}, Address("127.0.0.1", 6479)),
+        ({"SYSTEM_REDIS_URL": "redis://10.0.0.1:6379"}, {}, Address("10.0.0.1", 6379)),
+        ({"SYSTEM_REDIS_URL": "rediss://127.0.0.1:6379"}, {}, Address("127.0.0.1", 6379, tls=True)),
+        ({"SYSTEM_REDIS_URL": "unix:///run/mine.sock"}, {}, Address(path="/run/mine.sock")),
+    ],
+)
+def test_an_address_on_loopback_is_the_socket_of_its_port(
+    environ: dict[str, str], urls: dict[str, str], expected: Address
+) -> None:
+    """Once it is known where the bus is, whoever said so; login and database stay. No other address is touched."""
+    assert settings.load({"REDIS_SOCKETS": SOCKETS, **environ}).address("system-redis", urls) == expected
+
+
+def test_the_server_that_holds_the_truth_has_a_socket_too() -> None:
+    """Named by its address, or by a bus's name."""
+    found = settings.load({"REDIS_SOCKETS": SOCKETS, "TRUTH_REDIS_URL": "redis://:x@127.0.0.1:6380"})
+    assert found.truth_address == Address(path="/run/b.sock", password="x")
+    found = settings.load({"REDIS_SOCKETS": SOCKETS, "TRUTH_REDIS_URL": "redis://market-redis"})
+    assert (found.truth_bus, found.truth_address) == ("market-redis", None)
+
+
+@pytest.mark.parametrize(
+    "pair", ["6379", "6379=", "6379=redis.sock", "x=/a", "0=/a", "65536=/a", "=/a", "+1=/a", "\u0661=/a"]
+)
+def test_sockets_are_pairs_of_port_and_path(pair: str) -> None:
+    """The one that is none is shown, with how it should look; the others are no fault."""
+    (said,) = faults({"REDIS_SOCKETS": f"6380=/run/b.sock {pair}"})
+    assert said == (
+        "REDIS_SOCKETS: must be PORT=PATH, with blanks between several, as in "
+        f"6379=/run/marketswarm/system/redis.sock; is {pair!r}"
+    )
+
+
+def test_a_port_has_one_socket() -> None:
+    """The same one twice is no matter."""
+    assert settings.load({"REDIS_SOCKETS": "1=/a 1=/a"}).sockets == {1: "/a"}
+    assert faults({"REDIS_SOCKETS": "1=/a 1=/b"}) == ["REDIS_SOCKETS: has two sockets for port 1"]
+
+
 def test_the_truth_is_read_from_the_bus_or_the_server_that_is_named() -> None:
     """A bus's name means that bus; anything else is an address."""
     named = settings.load({"TRUTH_REDIS_URL": "redis://market-redis:6379"})
@@ -248,6 +301,18 @@ def test_the_hosts_file_stands_behind_the_environment(tmp_path: Path, monkeypatc
     assert settings.load().log_level == "ERROR"
     monkeypatch.setenv("MARKET_REDIS_URL", "redis://127.0.0.1:7000")
     assert settings.load().address("system-redis").port == 6379
+
+
+def test_sockets_of_the_units_are_not_for_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who types a command is in no group of ours; what his own environment says counts."""
+    file = tmp_path / "marketswarm.env"
+    file.write_text('SYSTEM_REDIS_URL=redis://127.0.0.1:6479\nREDIS_SOCKETS="6479=/run/a.sock"\n')
+    monkeypatch.setattr(names, "ENV_FILE", str(file))
+    for name in ("SYSTEM_REDIS_URL", "MARKET_REDIS_URL", "REDIS_URL", "TRUTH_REDIS_URL", "REDIS_SOCKETS"):
+        monkeypatch.delenv(name, raising=False)
+    assert settings.load().address("system-redis") == Address("127.0.0.1", 6479)
+    monkeypatch.setenv("REDIS_SOCKETS", "6479=/run/b.sock")
+    assert settings.load().address("system-redis") == Address(path="/run/b.sock")
 
 
 def test_a_hosts_file_that_is_not_there_says_nothing(tmp_path: Path) -> None:
