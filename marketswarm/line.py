@@ -41,12 +41,11 @@ def first_refusal(answers: Sequence[Any]) -> Refusal | None:
 
 
 def refused_command(commands: Sequence[Command], answers: Sequence[Any]) -> Command | None:
-    """Find the command to which the first refusal is the answer; those of a transaction stand within MULTI and EXEC."""
+    """Find what is refused first, best one that names a key; what a transaction answers stands within its last answer."""
     last = answers[-1] if answers and isinstance(answers[-1], list) else []
-    for command, answer in (*zip(commands, answers, strict=True), *zip(commands[1:], last, strict=False)):
-        if isinstance(answer, Refusal):
-            return command
-    return None
+    pairs = (*zip(commands, answers, strict=True), *zip(commands[1:], last, strict=False))
+    refused = [command for command, answer in pairs if isinstance(answer, Refusal)]
+    return next((command for command in refused if len(command) > 1), refused[0] if refused else None)
 
 
 def login(to: Address, client_name: str) -> list[Command]:

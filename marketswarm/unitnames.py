@@ -6,6 +6,7 @@ from marketswarm import names
 
 TARGET_UNIT: Final = "marketswarm.target"
 BOOTSTRAP_UNIT: Final = "marketswarm-bootstrap.service"
+ACL_UNIT: Final = "marketswarm-acl.service"
 RESEED_UNIT: Final = "marketswarm-reseed.service"
 SERVICES_SLICE: Final = "system-marketswarm.slice"
 """Where systemd puts every instance of ``marketswarm@.service``, since it is a template (systemd.unit(5), Slice=)."""
@@ -58,7 +59,7 @@ def redis_conf(bus: str) -> str:
 
 def redis_acls() -> dict[str, str]:
     """By bus: the file from which its server on this host has its users, with the hashes of their passwords."""
-    return {bus: f"/etc/marketswarm/redis/{_redis_instance(bus)}.acl" for bus in names.DEFAULT_BUS_URLS}
+    return {bus: f"/etc/marketswarm/acl/{_redis_instance(bus)}.acl" for bus in names.DEFAULT_BUS_URLS}
 
 
 def redis_socket(bus: str) -> str:

@@ -55,6 +55,7 @@ def install(root: Path, system_port: int | None, market_port: int | None, *, sta
             laid.changed.add(ports.move_bus(root, bus, port))
     ports.keep_sockets(root)
     installing.make_user(root)
+    installing.make_logins(root)
     if live:
         installing.set_going(laid, click.echo, start=start)
 

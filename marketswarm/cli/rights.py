@@ -89,9 +89,12 @@ def apply(file: Path | None) -> None:
     with faults_of(path):
         parsed = document.parse(raw)
     environment = settings.load()
+    if environment.credentials is None:
+        click.echo(f"nothing to do: {names.ENV_REDIS_CREDENTIALS} names no folder, so nobody has a login")
+        return
     keeper = granting.keeper(environment)
     if keeper is None:
-        where = environment.credentials or names.ENV_REDIS_CREDENTIALS
+        where = environment.credentials
         raise NotAllowedError(
             f"{where}: the password that this takes is not there, or not yours to read; run it as root"
         )

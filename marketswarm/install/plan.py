@@ -16,6 +16,7 @@ MANIFEST: Final = STATE / "installed.json"
 UNITS: Final = PurePosixPath("usr/local/lib/systemd/system")
 CATALOG: Final = PurePosixPath("usr/local/lib/systemd/catalog")
 SYSUSERS: Final = PurePosixPath("usr/local/lib/sysusers.d")
+TMPFILES: Final = PurePosixPath("usr/local/lib/tmpfiles.d")
 RESOLVERS: Final = UNITS / f"{unitnames.SERVICES_SLICE}.d/resolvers.conf"
 """Made on the host, where its name servers lie in ranges that are closed to services with egress."""
 SHARE: Final = PurePosixPath("usr/local/share")
@@ -70,7 +71,7 @@ def _units() -> Iterator[HostFile]:
         folder = UNITS
         if path.suffix == ".catalog":
             folder = CATALOG
-        elif relative.is_relative_to(SYSUSERS.name):
+        elif relative.parts[0] in (SYSUSERS.name, TMPFILES.name):
             folder = SYSUSERS.parent
         yield HostFile(folder / relative, path.read_bytes())
 

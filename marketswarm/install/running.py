@@ -33,11 +33,19 @@ def set_going(laid: Laid, say: Say, *, start: bool) -> None:
 
 
 def _renew(laid: Laid, say: Say) -> None:
-    if any(path.is_relative_to(folder) for path in laid.changed for folder in _BUS_FOLDERS):
-        say("restarting the buses: their files have changed")
-        systemd.systemctl("try-restart", systemd.BUSES)
-    if _TRUTH in laid.changed:
-        say("seeding the new truth")
-        systemd.seed()
     say("restarting the services that run")
-    systemd.systemctl("try-restart", systemd.SERVICES, timeout_sec=START_SEC)
+    # They stand still meanwhile: one that had no right to what it did before would end for good.
+    running = systemd.running()
+    if running:
+        systemd.systemctl("stop", *running, timeout_sec=START_SEC)
+    try:
+        if any(path.is_relative_to(folder) for path in laid.changed for folder in _BUS_FOLDERS):
+            say("restarting the buses: their files have changed")
+            systemd.systemctl("try-restart", systemd.BUSES)
+        systemd.systemctl("start", unitnames.ACL_UNIT)
+        if _TRUTH in laid.changed:
+            say("seeding the new truth")
+            systemd.seed()
+    finally:
+        if running:
+            systemd.systemctl("start", *running, timeout_sec=START_SEC)

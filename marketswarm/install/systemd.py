@@ -14,6 +14,7 @@ SERVICES = "marketswarm@*.service"
 BUSES = "marketswarm-redis@*.service"
 ALL = ("marketswarm*", "marketswarm-*", "marketswarm@*")
 _SYSUSERS = "systemd-sysusers"
+_TMPFILES = "systemd-tmpfiles"
 
 
 def systemctl(*words: str, timeout_sec: float = 120) -> str:
@@ -39,6 +40,19 @@ def make_user(root: Path) -> None:
         os.utime(root / "usr")
         return
     _run([_SYSUSERS, f"--root={root}", f"{unitnames.GROUP}.conf"], 20)
+
+
+def own_files(root: Path) -> None:
+    """Give that user what is its own; where that cannot be done here, each boot does (tmpfiles.d(5))."""
+    if root == Path("/") or shutil.which(_TMPFILES):
+        _run([_TMPFILES, "--create", f"--root={root}", f"{unitnames.GROUP}.conf"], 20)
+
+
+def running() -> list[str]:
+    """Name the services that run, or are about to."""
+    states = "--state=active,activating,reloading"
+    listed = systemctl("list-units", "--plain", "--no-legend", "--no-pager", states, SERVICES)
+    return [line.split()[0] for line in listed.splitlines() if line.strip()]
 
 
 def drop_user(root: Path, say: Callable[[str], None]) -> None:
