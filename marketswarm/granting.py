@@ -74,6 +74,17 @@ class Keeper:
             finally:
                 await bus.close()
 
+    async def forget(self, gone: Collection[str], truths: Sequence[Truth]) -> None:
+        """Take users away, on servers and here: services that nobody runs, and no truth has. Raises as ``apply``."""
+        for buses, address in self._servers(truths).items():
+            (bus,) = connect({buses[0]: self._login(users.ADMIN).at(address)}, client_name=CLIENT_NAME).values()
+            try:
+                await bus.ask([("ACL", "DELUSER", *gone)])
+            finally:
+                await bus.close()
+        for user in gone:
+            self.passwords.drop(user)
+
     def narrows(self, old: Sequence[Truth], new: Truth) -> bool:
         """Whether somebody has rights by ``old`` truths that it has not by ``new``."""
         every = (*old, new)

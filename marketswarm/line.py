@@ -41,7 +41,7 @@ def first_refusal(answers: Sequence[Any]) -> Refusal | None:
 
 
 def refused_command(commands: Sequence[Command], answers: Sequence[Any]) -> Command | None:
-    """Find what is refused first, best one that names a key; what a transaction answers stands within its last answer."""
+    """Find what is refused first, best one that names a key; of a transaction it stands within the last answer."""
     last = answers[-1] if answers and isinstance(answers[-1], list) else []
     pairs = (*zip(commands, answers, strict=True), *zip(commands[1:], last, strict=False))
     refused = [command for command, answer in pairs if isinstance(answer, Refusal)]

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,8 @@ from marketswarm import files
 
 _BYTES: Final = 32
 _MODE: Final = 0o600
+_NEXT: Final = "next"
+_LAST: Final = "last"
 
 
 class Passwords:
@@ -35,5 +37,44 @@ class Passwords:
         return (self.folder / user).read_text(encoding="ascii").strip()
 
     def hashes(self) -> dict[str, tuple[str, ...]]:
-        """The SHA-256 of each, which is all that a server is given."""
-        return {user: (hashlib.sha256(self.of(user).encode()).hexdigest(),) for user in self.known()}
+        """The SHA-256 of each that is good, which is all that a server is given; while they change, a user has two."""
+        return {user: tuple(dict.fromkeys(self._good(user))) for user in self.known()}
+
+    def drop(self, user: str) -> None:
+        """Forget a user's."""
+        for path in (self.folder / user, self._beside(user, _NEXT), self._beside(user, _LAST)):
+            path.unlink(missing_ok=True)
+
+    # A new password is good before anybody is given it, and an old one for as long as somebody may have it. Whatever
+    # cuts this off, the next run goes on where it stood.
+
+    @property
+    def changing(self) -> bool:
+        """Whether old ones are still good beside those that are given out."""
+        return any(self._beside(user, _LAST).exists() for user in self.known())
+
+    def prepare_change(self) -> None:
+        """Have a second one for each user, which servers are to know before it is given out."""
+        for user in self.known():
+            if not self._beside(user, _NEXT).exists():
+                files.write(self._beside(user, _NEXT), secrets.token_urlsafe(_BYTES).encode(), _MODE)
+
+    def change(self) -> None:
+        """Give out the second ones from now on; the first ones stay good."""
+        for user in self.known():
+            if self._beside(user, _NEXT).exists():
+                files.write(self._beside(user, _LAST), self.of(user).encode(), _MODE)
+                self._beside(user, _NEXT).replace(self.folder / user)
+
+    def end_change(self) -> None:
+        """Let the old ones be good no more."""
+        for user in self.known():
+            self._beside(user, _LAST).unlink(missing_ok=True)
+
+    def _good(self, user: str) -> Iterator[str]:
+        for path in (self.folder / user, self._beside(user, _NEXT), self._beside(user, _LAST)):
+            if path.exists():
+                yield hashlib.sha256(path.read_text(encoding="ascii").strip().encode()).hexdigest()
+
+    def _beside(self, user: str, when: str) -> Path:
+        return self.folder / f".{user}.{when}"

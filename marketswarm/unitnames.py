@@ -1,5 +1,6 @@
 """What systemd and its journal know the swarm by: the only place where one of these names is spelled."""
 
+import re
 from typing import Final
 
 from marketswarm import names
@@ -40,6 +41,12 @@ MESSAGE_IDS: Final = {
 def service_unit(service: str) -> str:
     """The unit that runs a service."""
     return f"marketswarm@{service}.service"
+
+
+def service_of(unit: str) -> str:
+    """The service that a unit runs; empty for a unit that runs none."""
+    found = re.fullmatch(r"marketswarm@(.+)\.service", unit)
+    return found[1] if found else ""
 
 
 def journal_identifier(service: str) -> str:

@@ -28,7 +28,8 @@ def doctor(file: Path | None, *, notify: bool, as_json: bool) -> None:
 
     Looks at the environment, the truth file, the systemd units, the buses, the truth on them, the watchers, the
     heartbeats, the alerts, whether they reach people, the probes, the feeds, the queue of items, and the clocks. It
-    changes nothing, needs no root, and takes a few seconds at most; with --notify, as long as the targets take.
+    changes nothing, and takes a few seconds at most; with --notify, as long as the targets take. On a host run it as
+    root: the buses tell others little.
 
     \b
     ok      as it should be

@@ -1,13 +1,23 @@
 """`marketswarm acl`: who may do what on the buses."""
 
 import asyncio
+import shutil
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from marketswarm import names
 from marketswarm.cli.common import TRUTH_OPTION, Group, faults_of
 from marketswarm.cli.seeding import read
+
+if TYPE_CHECKING:
+    from marketswarm.granting import Keeper
+    from marketswarm.truth import Truth
+
+UNPARSED: Final = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""Words that are another program's."""
 
 
 @click.group(cls=Group, short_help="Who may do what on the buses.")
@@ -25,6 +35,8 @@ def acl() -> None:
       marketswarm acl show                     # the users, as redis.conf's aclfile has them
       marketswarm acl show --bus market-redis  # for a server of your own
       marketswarm acl apply                    # put them right, if somebody changed them by hand
+      marketswarm acl rotate                   # new passwords for all
+      marketswarm acl cli system-redis         # redis-cli, as who may do anything
     """
 
 
@@ -81,6 +93,17 @@ def apply(file: Path | None) -> None:
       77  a password may not be read or written: run it as root
       78  a variable is not usable
     """
+    from marketswarm import settings
+
+    if settings.load().credentials is None:
+        click.echo(f"nothing to do: {names.ENV_REDIS_CREDENTIALS} names no folder, so nobody has a login")
+        return
+    keeper, parsed = _keeper(file)
+    asyncio.run(keeper.apply([parsed], click.echo))
+
+
+def _keeper(file: Path | None) -> "tuple[Keeper, Truth]":
+    """Find who keeps the users of the buses, and the truth of the file. Raises NotAllowedError, BadTruthError."""
     from marketswarm import granting, settings
     from marketswarm import truth as document
     from marketswarm.errors import NotAllowedError
@@ -89,13 +112,72 @@ def apply(file: Path | None) -> None:
     with faults_of(path):
         parsed = document.parse(raw)
     environment = settings.load()
-    if environment.credentials is None:
-        click.echo(f"nothing to do: {names.ENV_REDIS_CREDENTIALS} names no folder, so nobody has a login")
-        return
     keeper = granting.keeper(environment)
     if keeper is None:
-        where = environment.credentials
-        raise NotAllowedError(
-            f"{where}: the password that this takes is not there, or not yours to read; run it as root"
-        )
-    asyncio.run(keeper.apply([parsed], click.echo))
+        where = environment.credentials or names.ENV_REDIS_CREDENTIALS
+        raise NotAllowedError(f"{where}: has no password for this that is yours to read; run it as root")
+    return keeper, parsed
+
+
+@acl.command("rotate", short_help="Give everybody a new password.")
+@TRUTH_OPTION
+def rotate(file: Path | None) -> None:
+    """Give everybody on the buses of this host a new password, and restart the services that run, one after another.
+
+    The old passwords are good until the last service has its new one, so nobody is cut off, and nothing is missed.
+    What cuts this off does no harm; run it again, and it goes on. Services that the truth does not have, and that do
+    not run, lose their user.
+
+    \b
+    Exit codes:
+      0   done
+      1   systemd could not do its part; the line says which, and the old passwords are still good
+      65  the document is not usable
+      66  no such file
+      69  a bus does not answer
+      77  not root
+      78  a variable is not usable
+    """
+    from marketswarm import install as installing
+    from marketswarm.install.rotating import rotate as rotate_all
+
+    installing.check_root()
+    keeper, parsed = _keeper(file)
+    rotate_all(keeper, parsed, click.echo)
+
+
+@acl.command("cli", short_help="Run redis-cli on a bus as who may do anything.", context_settings=UNPARSED)
+@click.argument("bus")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def cli(bus: str, words: tuple[str, ...]) -> None:
+    """Run redis-cli on BUS as the user who may do anything; WORDS are a command, or none for a session.
+
+    \b
+    Examples:
+      marketswarm acl cli system-redis
+      marketswarm acl cli market-redis CONFIG SET maxmemory 1gb
+
+    \b
+    Exit codes: those of redis-cli, and
+      77  the password may not be read: run it as root
+      78  a variable is not usable, there is no such bus, or no redis-cli
+    """
+    from marketswarm import settings, users
+    from marketswarm.errors import BadEnvironmentError
+
+    environment = settings.load(user=users.ADMIN)
+    if bus not in names.DEFAULT_BUS_URLS and bus not in environment.buses:
+        raise BadEnvironmentError(f"{bus}: no such bus; there are: {', '.join(names.DEFAULT_BUS_URLS)}")
+    at = environment.address(bus)
+    program = shutil.which("redis-cli")
+    if program is None:
+        raise BadEnvironmentError("there is no redis-cli on PATH; apt install redis-tools")
+    login = ("--user", at.username, "--no-auth-warning") if at.username else ()
+    where = ("-s", at.path) if at.path else ("-h", at.host, "-p", str(at.port), *(("--tls",) if at.tls else ()))
+    environ = settings.inherited() | ({"REDISCLI_AUTH": at.password} if at.password else {})
+    sys.exit(asyncio.run(_run([program, *where, *login, *words], environ)))
+
+
+async def _run(command: list[str], environ: dict[str, str]) -> int:
+    process = await asyncio.create_subprocess_exec(*command, env=environ)
+    return await process.wait()

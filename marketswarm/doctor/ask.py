@@ -16,6 +16,7 @@ from marketswarm.doctor import truths
 from marketswarm.doctor.buses import BusFound
 from marketswarm.doctor.hosts import Shown, wanted_units
 from marketswarm.doctor.reading import ReadingFound
+from marketswarm.doctor.rights import Denied, RightsFound, read_log
 from marketswarm.doctor.swarm import MESH_HEARS, Listeners
 from marketswarm.doctor.telling import TellingFound
 from marketswarm.doctor.truths import Document
@@ -34,6 +35,8 @@ from marketswarm.settings import Settings
 from marketswarm.truth import Endpoint, Position
 
 DEADLINE_SEC = 2.0
+_DENIED = 100
+"""So many refusals are asked for."""
 _T = TypeVar("_T")
 
 
@@ -98,6 +101,16 @@ async def ask_bus(bus: InspectedBus, truth_key: str) -> BusFound:
     at, lost = bus.address, isinstance(ping_sec, MarketSwarmError)
     listener = ports.listener(at.port) if lost and at.local and not at.path else None
     return BusFound(bus.name, at, ping_sec, info, stored, listener)
+
+
+async def ask_rights(bus: InspectedBus) -> RightsFound:
+    """Ask one bus who it takes this for, and whom it has refused what."""
+    return RightsFound(bus.name, bus.address, await _answer(_asked_of_rights(bus)))
+
+
+async def _asked_of_rights(bus: InspectedBus) -> tuple[str, list[Denied]]:
+    who, denied = await bus.ask([("ACL", "WHOAMI"), ("ACL", "LOG", _DENIED)])
+    return who.decode(errors="replace"), read_log(denied)
 
 
 async def ask_swarm(

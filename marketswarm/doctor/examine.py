@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from marketswarm import names, nameservers, services
+from marketswarm import names, nameservers, services, users
 from marketswarm.address import Address
 from marketswarm.daemon import own_position
 from marketswarm.daemon.following import sources
 from marketswarm.doctor import hosts, network, probing, reading, swarm, telling, truths
-from marketswarm.doctor.ask import ask_bus, ask_file, ask_ports, ask_swarm, ask_systemd, ask_targets
+from marketswarm.doctor.ask import ask_bus, ask_file, ask_ports, ask_rights, ask_swarm, ask_systemd, ask_targets
 from marketswarm.doctor.buses import BusFound, judge_bus
 from marketswarm.doctor.remedies import Remedies
 from marketswarm.doctor.report import Check, Report, skip
+from marketswarm.doctor.rights import judge_rights
 from marketswarm.doctor.truths import Document
 from marketswarm.errors import BadEnvironmentError
 from marketswarm.inspection import InspectedBus, inspect
@@ -42,7 +43,8 @@ async def examine(
     known = in_use[1].services if in_use else installed
     here = [name for name in installed if name in known]
     at = {each.bus: each.address for each in found}
-    remedies = Remedies(hosts.is_managed(shown), path if document else None, ask_ports())
+    logins = {bus: address for bus, address in at.items() if address.username == users.OPERATOR}
+    remedies = Remedies(hosts.is_managed(shown), path if document else None, ask_ports(), logins)
     checks = [
         truths.judge_environment(wrong, remedies),
         truths.judge_file(path, in_file, remedies, named=file is not None),
@@ -93,10 +95,12 @@ async def _examine_swarm(
     healer = [positions[names.HEALER]] if {names.HEALER, names.SENTINEL} <= truth.services.keys() else []
     alerts = truth.alerts_to(settings.alert_channel)
     async with _connected(addresses) as buses:
+        rights = await asyncio.gather(*(ask_rights(bus) for bus in buses.values()))
         found = await ask_swarm(settings, buses, positions, alerts)
     now = time.time()
     system = settings.address(names.SYSTEM_BUS, truth.bus_urls())
     return [
+        *(check for each in rights for check in judge_rights(each, remedies)),
         swarm.judge_listening(names.HEALER, watched, found.listeners, remedies),
         swarm.judge_listening(names.SENTINEL, healer, found.listeners, remedies),
         *swarm.judge_beats(found.overview, positions, addresses, installed, remedies),

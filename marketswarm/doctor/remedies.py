@@ -14,12 +14,13 @@ class Remedies:
     """The remedies for this machine.
 
     ``managed``: MarketSwarm's units are installed here. ``file``: its truth file. ``moved``: the ports of those of its
-    own buses that an operator has moved.
+    own buses that an operator has moved. ``logins``: the buses that have users, where they were asked.
     """
 
     managed: bool
     file: Path | None = None
     moved: Mapping[str, int] = field(default_factory=dict)
+    logins: Mapping[str, Address] = field(default_factory=dict)
 
     def variables(self, wrong: Iterable[str]) -> str:
         """Against variables that cannot be used."""
@@ -55,7 +56,7 @@ class Remedies:
         """Against a bus that is there and does not answer."""
         if self._is_ours(bus, address):
             return f"systemctl restart {unitnames.redis_unit(bus)}"
-        return f"{redis_cli(address)} PING; while that hangs, end it and start it again"
+        return f"{self._cli(address)} PING; while that hangs, end it and start it again"
 
     def free_port(self, bus: str, address: Address) -> str:
         """Against a program that has a bus's port."""
@@ -65,41 +66,49 @@ class Remedies:
         """Against a bus that wants to know who asks."""
         return f"export {_variable(bus)}=redis://USER:PASSWORD@HOST:PORT"
 
+    def see_users(self) -> str:
+        """Against a bus that is open to everybody."""
+        return "marketswarm acl show, for the users that it should have"
+
+    def give_rights(self) -> str:
+        """Against a bus that refuses a service its work."""
+        return "marketswarm acl show, for what each may do; where a bus has it otherwise: marketswarm acl apply"
+
     def see_bus(self, bus: str, address: Address) -> str:
         """Against a bus that refuses for reasons of its own."""
         if self._is_ours(bus, address):
             return f"journalctl -u {unitnames.redis_unit(bus)} -n 20"
-        return f"{redis_cli(address)} INFO persistence"
+        return f"{self._cli(address)} INFO persistence"
 
     def await_loading(self, address: Address) -> str:
         """Against a bus that reads its file."""
-        return f"wait; how long, says loading_eta_seconds in: {redis_cli(address)} INFO persistence"
+        return f"wait; how long, says loading_eta_seconds in: {self._cli(address)} INFO persistence"
 
     def detach_replica(self, address: Address) -> str:
         """Against a bus that follows another server."""
-        return f"{redis_cli(address)} REPLICAOF NO ONE"
+        return f"{self._cli(address)} REPLICAOF NO ONE"
 
     def free_disk(self, address: Address) -> str:
         """Against a full disk."""
-        return f'make room where it writes, and writes go on: df -h "$({redis_cli(address)} CONFIG GET dir | tail -1)"'
+        return f'make room where it writes, and writes go on: df -h "$({self._cli(address)} CONFIG GET dir | tail -1)"'
 
     def save_again(self, address: Address, command: str) -> str:
         """Against a background save that went wrong."""
-        return f"{redis_cli(address)} {command}, once there is room on its disk"
+        return f"{self._cli(address)} {command}, once there is room on its disk"
 
     def free_memory(self, bus: str, address: Address, limit_bytes: int) -> str:
         """Against a bus that is full."""
         more = self.set_option(bus, address, "maxmemory", str(2 * limit_bytes))
-        return f"{redis_cli(address)} --bigkeys shows what fills it; to give it more: {more}"
+        return f"{self._cli(address)} --bigkeys shows what fills it; to give it more: {more}"
 
     def seed_and_forget(self, address: Address) -> str:
         """Against keys that are gone: what was thrown away may have been the truth."""
-        return f"{self.seed()}; then, to count anew: {redis_cli(address)} CONFIG RESETSTAT"
+        return f"{self.seed()}; then, to count anew: {self._cli(address)} CONFIG RESETSTAT"
 
     def set_option(self, bus: str, address: Address, option: str, value: str) -> str:
         """Against a setting of Redis. First in the running server: one that starts with AOF newly on would be empty."""
         where = unitnames.redis_conf(bus) if self._is_ours(bus, address) else "its redis.conf"
-        return f"{redis_cli(address)} CONFIG SET {option} {value}; for its next start, in {where}: {option} {value}"
+        return f"{self._cli(address)} CONFIG SET {option} {value}; for its next start, in {where}: {option} {value}"
 
     def systemd(self) -> str:
         """Against a service manager that does not answer."""
@@ -144,7 +153,7 @@ class Remedies:
 
     def hear(self, address: Address, channel: str) -> str:
         """Against a program, not of this package, that is dark."""
-        return f"start it; its beats are seen by: {redis_cli(address)} SUBSCRIBE {channel}"
+        return f"start it; its beats are seen by: {self._cli(address)} SUBSCRIBE {channel}"
 
     def watch(self) -> str:
         """Against a verdict that is about to come."""
@@ -152,7 +161,7 @@ class Remedies:
 
     def move_alert_log(self, address: Address) -> str:
         """Against another thing under the alert log's key."""
-        cli, key = redis_cli(address), names.ALERT_LOG
+        cli, key = self._cli(address), names.ALERT_LOG
         return f"{cli} TYPE {key}; unless that is a stream: {cli} RENAME {key} {key}:old"
 
     def prove(self) -> str:
@@ -197,6 +206,11 @@ class Remedies:
     def set_clock(self) -> str:
         """Against a clock that is off."""
         return "timedatectl set-ntp true, on the host whose clock is off"
+
+    def _cli(self, address: Address) -> str:
+        """Spell redis-cli for a server, as who may do anything there."""
+        bus = next((bus for bus, at in self.logins.items() if at == address), None)
+        return f"marketswarm acl cli {bus}" if bus else redis_cli(address)
 
     def _is_ours(self, bus: str, address: Address) -> bool:
         if not self.managed or bus not in names.DEFAULT_BUS_URLS:
