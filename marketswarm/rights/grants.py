@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from marketswarm import users
+
 _PLAIN: Final = frozenset((string.ascii_letters + string.digits + ":_-./@+=,#&!").encode())
 READ: Final = (
     *("exists", "type", "ttl", "pttl", "get", "mget", "strlen", "getrange"),
@@ -63,12 +65,11 @@ class User:
     name: str
     commands: tuple[str, ...]
     grants: tuple[Grant, ...]
-    nopass: bool = False
 
     def rules(self) -> tuple[str, ...]:
         """The words that give a user who has nothing these rights, without a password."""
         start = ("on", "resetkeys", "resetchannels", "-@all")
-        return (*start, *("nopass",) * self.nopass, *signed(self.commands), *map(str, self.grants))
+        return (*start, *("nopass",) * (self.name == users.DEFAULT), *signed(self.commands), *map(str, self.grants))
 
 
 def signed(commands: Iterable[str]) -> tuple[str, ...]:
