@@ -104,7 +104,10 @@ def test_a_locked_bus_is_told(swarm: Swarm, system: RealServer) -> None:
     found = wrong(swarm)
     assert list(found) == ["system-redis"]
     assert "WRONGPASS" in found["system-redis"]["found"]
-    assert wrong(swarm, SYSTEM_REDIS_URL=f"redis://{TESTER}:{TESTER}@127.0.0.1:{system.port}") == {}
+    with_login = f"redis://{TESTER}:{TESTER}@127.0.0.1:{system.port}"
+    found = wrong(swarm, SYSTEM_REDIS_URL=with_login)
+    assert list(found) == ["system-redis rights"]
+    assert "refused marketswarm-operator the login" in found["system-redis rights"]["found"]
 
 
 def test_when_every_bus_hangs_it_takes_seconds(swarm: Swarm, system: RealServer) -> None:
