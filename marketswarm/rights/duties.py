@@ -1,14 +1,15 @@
 """What each service does on which bus: by its access points, and by the contract for those that have a duty of it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
 from marketswarm import names
 from marketswarm.rights.choices import Choices
-from marketswarm.rights.grants import LISTEN, READ, TAKE, WRITE, Grant, pattern, reading, writing
+from marketswarm.rights.grants import LISTEN, READ, READING, TAKE, WRITE, WRITING, Grant, reading, writing
 from marketswarm.truth import Endpoint, Position, Truth
 from marketswarm.truth.kept import kept_for
+from marketswarm.truth.patterns import could_mean, pattern
 
 SMALL_TALK: Final = ("ping", "client|setname", "select", "multi", "exec", "time")
 """What every connection of ours may begin with, and what names no key."""
@@ -49,7 +50,7 @@ def of(service: str, truth: Truth, choices: Choices) -> Given:
     yield from _owns(at, truth)
     duty = _DUTIES.get(service)
     if duty:
-        yield from duty(at, truth, choices)
+        yield from _but_kept(service, duty(at, truth, choices), choices)
     else:
         yield from _access(at, truth, choices)
 
@@ -68,6 +69,19 @@ def _owns(at: Position, truth: Truth) -> Given:
         yield at.bus, Grant(_LEASE, reading(names.lease_key(at.service)))
 
 
+def _but_kept(service: str, given: Given, choices: Choices) -> Given:
+    """Leave out what others alone write, where a truth names that as the stream or the hash of a service."""
+    taken = {*document(choices)}
+    for bus, grant in given:
+        keys = tuple(
+            key
+            for key in grant.keys
+            if key.startswith(READING) or not (key in taken or kept_for(key.removeprefix(WRITING), service))
+        )
+        if keys or grant.channels:
+            yield bus, replace(grant, keys=keys)
+
+
 def _access(at: Position, truth: Truth, choices: Choices) -> Given:
     """What the access points of a service of one's own allow; where others alone write, it does not."""
     access = truth.section(at.service).access_points
@@ -75,8 +89,8 @@ def _access(at: Position, truth: Truth, choices: Choices) -> Given:
     taken = {(other.bus, other.channel) for other in truth.positions() if other.service != at.service}
     taken |= {(where.bus, where.key)} | {(bus, key) for bus in truth.bus_urls() for key in document(choices)}
     for point in access.publish_to:
-        if point.key and not kept_for(point.key, at.service) and (point.bus, point.key) not in taken:
-            key = pattern(point.key)
+        key = pattern(point.key or "")
+        if point.key and not kept_for(point.key, at.service) and not _is_one_of(taken, point.bus, key):
             yield point.bus, Grant(WRITE, (key,))
             yield point.bus, Grant(("publish",), channels=(key,))
             yield point.bus, Grant(("eval",), (key, names.token_key(at.service)))
@@ -87,6 +101,13 @@ def _access(at: Position, truth: Truth, choices: Choices) -> Given:
             yield point.bus, Grant(LISTEN, channels=(key,))
             if not kept_for(point.key, at.service):
                 yield point.bus, Grant(TAKE, (key,))
+
+
+def _is_one_of(places: Collection[tuple[str, str]], bus: str, meant: str) -> bool:
+    """Whether a pattern means one of these places."""
+    if "?" not in meant:
+        return (bus, meant) in places
+    return any(bus == where and could_mean(meant, name) for where, name in places)
 
 
 def _rss_agg(at: Position, truth: Truth, _: Choices) -> Given:

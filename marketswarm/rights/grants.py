@@ -4,12 +4,10 @@ A command is allowed where one selector allows it together with all keys and cha
 selector of its own: commands, and what they may touch.
 """
 
-import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_PLAIN: Final = frozenset((string.ascii_letters + string.digits + ":_-./@+=,#&!").encode())
 READ: Final = (
     *("exists", "type", "ttl", "pttl", "get", "mget", "strlen", "getrange"),
     *("hget", "hmget", "hgetall", "hkeys", "hvals", "hlen", "hexists", "hscan"),
@@ -30,15 +28,9 @@ WRITE: Final = (
 """Everything that one does to a key of one's own."""
 EVERYTHING: Final = "+@all"
 LISTEN: Final = ("subscribe", "unsubscribe")
-
-
-def pattern(name: str) -> str:
-    """Make of a name the pattern that means it alone.
-
-    What has a meaning in patterns, in ACL files, or beyond ASCII stands as ``?``, which is any one byte: nothing that
-    a truth may name can be more than a name.
-    """
-    return "".join(chr(byte) if byte in _PLAIN else "?" for byte in name.encode())
+READING: Final = "%R~"
+WRITING: Final = "%W~"
+"""Before the pattern of a key: what may be done to it, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +71,9 @@ def signed(commands: Iterable[str]) -> tuple[str, ...]:
 
 def reading(*keys: str) -> tuple[str, ...]:
     """The patterns of keys that may be read only."""
-    return tuple(f"%R~{key}" for key in keys)
+    return tuple(f"{READING}{key}" for key in keys)
 
 
 def writing(*keys: str) -> tuple[str, ...]:
     """The patterns of keys that may be overwritten, and not read."""
-    return tuple(f"%W~{key}" for key in keys)
+    return tuple(f"{WRITING}{key}" for key in keys)
