@@ -47,6 +47,11 @@ class Grant:
         channels = (f"&{channel}" for channel in self.channels)
         return f"({' '.join((*keys, *channels, *signed(self.commands)))})"
 
+    def within(self, other: "Grant") -> bool:
+        """Whether another allows all of this."""
+        pairs = ((self.commands, other.commands), (self.keys, other.keys), (self.channels, other.channels))
+        return all(set(mine) <= set(others) for mine, others in pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -61,6 +66,12 @@ class User:
         """The words that give a user who has nothing these rights, without a password."""
         start = ("on", "resetkeys", "resetchannels", "-@all")
         return (*start, *("nopass",) * self.nopass, *signed(self.commands), *map(str, self.grants))
+
+    def within(self, other: "User") -> bool:
+        """Whether another may do all that this one may, as far as each right lies in one of the other's."""
+        return set(self.commands) <= set(other.commands) and all(
+            any(grant.within(wider) for wider in other.grants) for grant in self.grants
+        )
 
 
 def signed(commands: Iterable[str]) -> tuple[str, ...]:
