@@ -88,8 +88,11 @@ class Keeper:
     def narrows(self, old: Sequence[Truth], new: Truth) -> bool:
         """Whether somebody has rights by ``old`` truths that it has not by ``new``."""
         every = (*old, new)
-        servers = self._servers(every)
-        return any(set(self._roster(buses, every)) != set(self._roster(buses, (new,))) for buses in servers)
+        for buses in self._servers(every):
+            left = {user.name: user for user in self._roster(buses, (new,))}
+            if not all(user.name in left and user.within(left[user.name]) for user in self._roster(buses, every)):
+                return True
+        return False
 
     async def followed(self, truths: Sequence[Truth], sha256: str) -> None:
         """Wait until all services that tell by which truth they run are run by that one; FOLLOWED_SEC at most."""

@@ -6,7 +6,7 @@ README's table says the same, which a test holds.
 from dataclasses import dataclass
 from typing import Final
 
-from marketswarm import names
+from marketswarm import names, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,12 @@ VARIABLES: Final = (
         "by which sockets the buses of this host are reached, as `PORT=PATH` with blanks between: an address on "
         "loopback with that port, wherever it was set, is that socket; the units set it, and commands that you type "
         "use the ports",
+    ),
+    Variable(
+        (names.ENV_REDIS_CREDENTIALS,),
+        "all",
+        "a folder with the passwords of the users of the buses, a file each; on a host set by the units",
+        f"`{users.PASSWORDS}` for commands on a host",
     ),
     Variable((names.ENV_LOG_LEVEL,), "all", "DEBUG, INFO, WARNING, ERROR, CRITICAL", "INFO"),
     Variable(

@@ -32,11 +32,11 @@ def acl() -> None:
 
     \b
     Examples:
-      marketswarm acl show                     # the users, as redis.conf's aclfile has them
+      marketswarm acl show                     # what each may do
       marketswarm acl show --bus market-redis  # for a server of your own
-      marketswarm acl apply                    # put them right, if somebody changed them by hand
+      marketswarm acl apply                    # undo changes made by hand
       marketswarm acl rotate                   # new passwords for all
-      marketswarm acl cli system-redis         # redis-cli, as who may do anything
+      marketswarm acl cli system-redis         # redis-cli with all rights
     """
 
 
@@ -89,7 +89,7 @@ def apply(file: Path | None) -> None:
       0   done
       65  the document is not usable
       66  no such file
-      69  a bus does not answer that is not started with a file of this host
+      69  a bus that has no file on this host does not answer
       77  a password may not be read or written: run it as root
       78  a variable is not usable
     """
@@ -131,7 +131,7 @@ def rotate(file: Path | None) -> None:
     \b
     Exit codes:
       0   done
-      1   systemd could not do its part; the line says which, and the old passwords are still good
+      1   systemd could not do its part; the old passwords stay good
       65  the document is not usable
       66  no such file
       69  a bus does not answer
@@ -158,9 +158,10 @@ def cli(bus: str, words: tuple[str, ...]) -> None:
       marketswarm acl cli market-redis CONFIG SET maxmemory 1gb
 
     \b
-    Exit codes: those of redis-cli, and
+    Exit codes:
       77  the password may not be read: run it as root
       78  a variable is not usable, there is no such bus, or no redis-cli
+      all others are those of redis-cli
     """
     from marketswarm import settings, users
     from marketswarm.errors import BadEnvironmentError

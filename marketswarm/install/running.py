@@ -36,9 +36,9 @@ def _renew(laid: Laid, say: Say) -> None:
     say("restarting the services that run")
     # They stand still meanwhile: one that had no right to what it did before would end for good.
     running = systemd.running()
-    if running:
-        systemd.systemctl("stop", *running, timeout_sec=START_SEC)
     try:
+        if running:
+            systemd.systemctl("stop", *running, timeout_sec=START_SEC)
         if any(path.is_relative_to(folder) for path in laid.changed for folder in _BUS_FOLDERS):
             say("restarting the buses: their files have changed")
             systemd.systemctl("try-restart", systemd.BUSES)

@@ -87,8 +87,9 @@ async def private_swarm(
     """
     with _temporary(truth_raw) as truth_file:
         truth = parse(truth_raw)
-        async with private_servers(environ, truth_file.parent, truth, server_args=server_args) as servers:
-            inner = child_environ(environ, servers.environ())
+        own = child_environ(environ, {})  # what says otherwise of the caller's buses says nothing of these
+        async with private_servers(own, truth_file.parent, truth, server_args=server_args) as servers:
+            inner = child_environ(own, servers.environ())
             run = (*same_python(), "-m", "marketswarm", "run")
             processes = {name: Process(name, (*run, name), inner, say) for name in services}
             swarm = Swarm(servers, processes, inner, truth_file)

@@ -2,7 +2,8 @@
 
 from marketswarm.rights.aclfile import AclFile, rules_of
 from marketswarm.rights.choices import Choices
-from marketswarm.rights.grants import User, pattern
+from marketswarm.rights.grants import User
 from marketswarm.rights.roster import roster
+from marketswarm.truth.patterns import pattern
 
 __all__ = ["AclFile", "Choices", "User", "pattern", "roster", "rules_of"]

@@ -1,14 +1,15 @@
 """What each service does on which bus: by its access points, and by the contract for those that have a duty of it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
 from marketswarm import names
 from marketswarm.rights.choices import Choices
-from marketswarm.rights.grants import LISTEN, READ, TAKE, WRITE, Grant, pattern, reading, writing
+from marketswarm.rights.grants import LISTEN, READ, READING, TAKE, WRITE, WRITING, Grant, reading, writing
 from marketswarm.truth import Endpoint, Position, Truth
 from marketswarm.truth.kept import kept_for
+from marketswarm.truth.patterns import could_mean, pattern
 
 SMALL_TALK: Final = ("ping", "client|setname", "select", "multi", "exec", "time")
 """What every connection of ours may begin with, and what names no key."""
@@ -61,7 +62,7 @@ class Duties:
         yield from self._owns(at)
         duty = _DUTIES.get(service)
         if duty:
-            yield from duty(self, at)
+            yield from _but_kept(service, duty(self, at), self.choices)
         else:
             yield from self._access(service)
 
@@ -91,10 +92,35 @@ class Duties:
                     yield point.bus, Grant(TAKE, (key,))
 
     def _is_free(self, bus: str, key: str, service: str) -> bool:
-        """Whether a key is no other's by the contract: not the truth's, nor where alerts go, nor another's beat."""
-        if (bus, key) in self._kept or self._beaten_on.get((bus, key), service) != service:
+        """Whether a key is no other's by the contract: not the truth's, nor where alerts go, nor another's beat.
+
+        One that stands for several names is free where none of them is taken.
+        """
+        meant = pattern(key)
+        taken = self._kept | {place for place, beats in self._beaten_on.items() if beats != service and "?" in meant}
+        if self._beaten_on.get((bus, meant), service) != service or _is_one_of(taken, bus, meant):
             return False
         return not kept_for(key, service)
+
+
+def _but_kept(service: str, given: Given, choices: Choices) -> Given:
+    """Leave out what others alone write, where a truth names that as the stream or the hash of a service."""
+    taken = {*document(choices)}
+    for bus, grant in given:
+        keys = tuple(
+            key
+            for key in grant.keys
+            if key.startswith(READING) or not (key in taken or kept_for(key.removeprefix(WRITING), service))
+        )
+        if keys or grant.channels:
+            yield bus, replace(grant, keys=keys)
+
+
+def _is_one_of(places: Collection[tuple[str, str]], bus: str, meant: str) -> bool:
+    """Whether a pattern means one of these places."""
+    if "?" not in meant:
+        return (bus, meant) in places
+    return any(bus == where and could_mean(meant, name) for where, name in places)
 
 
 def _rss_agg(duties: Duties, at: Position) -> Given:

@@ -4,14 +4,12 @@ A command is allowed where one selector allows it together with all keys and cha
 selector of its own: commands, and what they may touch.
 """
 
-import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from marketswarm import users
 
-_PLAIN: Final = frozenset((string.ascii_letters + string.digits + ":_-./@+=,#&!").encode())
 READ: Final = (
     *("exists", "type", "ttl", "pttl", "get", "mget", "strlen", "getrange"),
     *("hget", "hmget", "hgetall", "hkeys", "hvals", "hlen", "hexists", "hscan"),
@@ -32,15 +30,9 @@ WRITE: Final = (
 """Everything that one does to a key of one's own."""
 EVERYTHING: Final = "+@all"
 LISTEN: Final = ("subscribe", "unsubscribe")
-
-
-def pattern(name: str) -> str:
-    """Make of a name the pattern that means it alone.
-
-    What has a meaning in patterns, in ACL files, or beyond ASCII stands as ``?``, which is any one byte: nothing that
-    a truth may name can be more than a name.
-    """
-    return "".join(chr(byte) if byte in _PLAIN else "?" for byte in name.encode())
+READING: Final = "%R~"
+WRITING: Final = "%W~"
+"""Before the pattern of a key: what may be done to it, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +49,11 @@ class Grant:
         channels = (f"&{channel}" for channel in self.channels)
         return f"({' '.join((*keys, *channels, *signed(self.commands)))})"
 
+    def within(self, other: "Grant") -> bool:
+        """Whether another allows all of this."""
+        pairs = ((self.commands, other.commands), (self.keys, other.keys), (self.channels, other.channels))
+        return all(set(mine) <= set(others) for mine, others in pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -71,6 +68,12 @@ class User:
         start = ("on", "resetkeys", "resetchannels", "-@all")
         return (*start, *("nopass",) * (self.name == users.DEFAULT), *signed(self.commands), *map(str, self.grants))
 
+    def within(self, other: "User") -> bool:
+        """Whether another may do all that this one may, as far as each right lies in one of the other's."""
+        return set(self.commands) <= set(other.commands) and all(
+            any(grant.within(wider) for wider in other.grants) for grant in self.grants
+        )
+
 
 def signed(commands: Iterable[str]) -> tuple[str, ...]:
     """Put the sign before commands and categories that allows them; of a category, nothing that endangers a server."""
@@ -80,9 +83,9 @@ def signed(commands: Iterable[str]) -> tuple[str, ...]:
 
 def reading(*keys: str) -> tuple[str, ...]:
     """The patterns of keys that may be read only."""
-    return tuple(f"%R~{key}" for key in keys)
+    return tuple(f"{READING}{key}" for key in keys)
 
 
 def writing(*keys: str) -> tuple[str, ...]:
     """The patterns of keys that may be overwritten, and not read."""
-    return tuple(f"%W~{key}" for key in keys)
+    return tuple(f"{WRITING}{key}" for key in keys)

@@ -7,8 +7,9 @@ from typing import Final
 from marketswarm import names, users
 from marketswarm.rights.choices import Choices
 from marketswarm.rights.duties import SMALL_TALK, At, Duties, Given, document, items_from
-from marketswarm.rights.grants import LISTEN, READ, Grant, User, pattern, reading, writing
+from marketswarm.rights.grants import LISTEN, READ, Grant, User, reading, writing
 from marketswarm.truth import Truth
+from marketswarm.truth.patterns import pattern
 
 _HISTORY: Final = ("xrange", "xrevrange", "xlen", "xread")
 _TRUTH_READERS: Final = ("mget", "get", "exists")

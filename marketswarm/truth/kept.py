@@ -3,6 +3,7 @@
 from typing import Final
 
 from marketswarm import names, users
+from marketswarm.truth.patterns import could_mean, pattern
 
 _BY_START: Final = {
     names.TRUTH_KEY.partition(":")[0]: (users.SEED,),
@@ -20,11 +21,15 @@ _BY_END: Final = (names.HEARTBEAT_SUFFIX, *(key("") for key in (names.owner_key,
 
 
 def kept_for(key: str, service: str) -> tuple[str, ...]:
-    """Name those who alone write there, where ``service`` is none of them; nobody for what is free."""
+    """Name those who alone write there, where ``service`` is none of them; nobody for what is free.
+
+    A key whose pattern means more than itself is kept where it means what is.
+    """
+    meant = pattern(key)
     for end in _BY_END:
-        if key.endswith(end):
-            return (key.removesuffix(end),) if key != service + end else ()
+        if could_mean(meant[-len(end) :], end):
+            return (meant[: -len(end)],) if key != service + end else ()
     for start, writers in _BY_START.items():
-        if (key == start or key.startswith(f"{start}:")) and service not in writers:
+        if service not in writers and (could_mean(meant, start) or could_mean(meant[: len(start) + 1], f"{start}:")):
             return writers
     return ()

@@ -1,16 +1,17 @@
 """The host files are laid down and brought up to date, and a swarm that runs is brought along."""
 
 import os
+import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from marketswarm import hostfiles, names, settings, unitnames, units
+from marketswarm import hostfiles, names, settings, unitnames, units, users
 from marketswarm.errors import BadEnvironmentError, MarketSwarmError, NotAllowedError
 from marketswarm.files import write
 from marketswarm.install import check_host, check_root, lay_down, running, set_going, systemd
@@ -376,6 +377,25 @@ def test_the_shipped_files_have_the_places_that_units_rely_on() -> None:
     assert MANIFEST.parent.name == PRIVATE_STATE.name
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        (f"usr/local/lib/systemd/system/{unitnames.ACL_UNIT}", "ExecStart=/opt/marketswarm/bin/marketswarm acl apply"),
+        ("usr/local/lib/sysusers.d/marketswarm.conf", f"u {unitnames.GROUP} - "),
+        ("usr/local/lib/tmpfiles.d/marketswarm.conf", users.PASSWORDS),
+        *(
+            ("usr/local/lib/tmpfiles.d/marketswarm.conf", str(Path(file).parent))
+            for file in unitnames.redis_acls().values()
+        ),
+    ],
+)
+def test_what_gives_the_buses_their_users_is_among_the_shipped_files(path: str, says: str) -> None:
+    """The unit, its user, and that user's own files: each where systemd looks for it, about the places of the code."""
+    (found,) = [file for file in files({}) if str(file.path) == path]
+    assert says in found.content.decode()
+    assert not found.config
+
+
 @pytest.fixture
 def laid_host(tmp_path: Path) -> Path:
     """A host with the files of this version."""
@@ -545,15 +565,19 @@ def test_without_systemd_there_is_nothing_to_install_for(good_host: None, monkey
         check_host()
 
 
+RUNNING = ("marketswarm@healer.service", "marketswarm@mesh.service")
+
+
 class Systemd:
     """Stands for the service manager; ``asked`` is what it was asked, in order."""
 
-    TARGET, SERVICES, BUSES, ALL = unitnames.TARGET_UNIT, systemd.SERVICES, systemd.BUSES, systemd.ALL
+    TARGET, BUSES = unitnames.TARGET_UNIT, systemd.BUSES
 
-    def __init__(self, *, active: bool = False, fails: str | None = None) -> None:
+    def __init__(self, *, active: bool = False, fails: str | None = None, runs: Sequence[str] = RUNNING) -> None:
         self.asked: list[str] = []
         self._active = active
         self._fails = fails
+        self._runs = runs
 
     def systemctl(self, *words: str, **_options: float) -> str:
         """Take a command."""
@@ -563,6 +587,10 @@ class Systemd:
         """Whether the target runs."""
         assert unit == self.TARGET
         return self._active
+
+    def running(self) -> list[str]:
+        """Name the services that run."""
+        return list(self._runs)
 
     def seed(self) -> None:
         """Take a seed."""
@@ -580,8 +608,9 @@ class Systemd:
 
 
 SETUP = ["daemon-reload", "update-catalog", "enable --quiet marketswarm.target"]
-RESTART_SERVICES = "try-restart marketswarm@*.service"
+STOP, START = (f"{verb} {' '.join(RUNNING)}" for verb in ("stop", "start"))
 RESTART_BUSES = "try-restart marketswarm-redis@*.service"
+GIVE_RIGHTS = "start marketswarm-acl.service"
 
 
 def going(monkeypatch: pytest.MonkeyPatch, manager: Systemd, changed: Iterable[str] = (), *, start: bool) -> list[str]:
@@ -617,25 +646,32 @@ def test_a_start_that_fails_leads_to_the_doctor(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("changed", "then"),
     [
-        ([], [RESTART_SERVICES]),
-        ([UNIT, DROP_IN, ENVIRONMENT, PAGE], [RESTART_SERVICES]),
-        (["etc/marketswarm/redis/market.conf"], [RESTART_BUSES, RESTART_SERVICES]),
-        (["usr/local/lib/systemd/system/marketswarm-redis@.service"], [RESTART_BUSES, RESTART_SERVICES]),
-        (["etc/marketswarm/truth.json"], ["seed", RESTART_SERVICES]),
-        (
-            ["etc/marketswarm/truth.json", "etc/marketswarm/redis/system.conf"],
-            [RESTART_BUSES, "seed", RESTART_SERVICES],
-        ),
+        ([], [GIVE_RIGHTS]),
+        ([UNIT, DROP_IN, ENVIRONMENT, PAGE], [GIVE_RIGHTS]),
+        (["etc/marketswarm/redis/market.conf"], [RESTART_BUSES, GIVE_RIGHTS]),
+        (["usr/local/lib/systemd/system/marketswarm-redis@.service"], [RESTART_BUSES, GIVE_RIGHTS]),
+        (["etc/marketswarm/truth.json"], [GIVE_RIGHTS, "seed"]),
+        (["etc/marketswarm/truth.json", "etc/marketswarm/redis/system.conf"], [RESTART_BUSES, GIVE_RIGHTS, "seed"]),
     ],
 )
 def test_a_swarm_that_runs_is_brought_along(
     monkeypatch: pytest.MonkeyPatch, changed: list[str], then: list[str]
 ) -> None:
-    """Services that run restart once; buses only for files of their own, and before a new truth is put on them."""
+    """Services that run stand still for all of it: buses restart, only for files of their own, then come the rights.
+
+    After those a new truth is put on the buses.
+    """
     manager = Systemd(active=True)
     said = going(monkeypatch, manager, changed, start=True)
-    assert manager.asked == [*SETUP, *then]
-    assert len(said) == len(then), "each step is said"
+    assert manager.asked == [*SETUP, STOP, *then, START]
+    assert len(said) == len(then), "each step is said, but for the rights, which are one with the restart"
+
+
+def test_a_swarm_of_which_no_service_runs_is_brought_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is stopped, and nothing started that the operator has stopped."""
+    manager = Systemd(active=True, runs=())
+    going(monkeypatch, manager, start=True)
+    assert manager.asked == [*SETUP, GIVE_RIGHTS]
 
 
 def test_a_bus_restarts_for_its_drop_ins_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -646,13 +682,46 @@ def test_a_bus_restarts_for_its_drop_ins_too(monkeypatch: pytest.MonkeyPatch) ->
     assert RESTART_BUSES in manager.asked
 
 
-@pytest.mark.parametrize("fails", [*SETUP, RESTART_BUSES, "seed", RESTART_SERVICES])
+@pytest.mark.parametrize("fails", [*SETUP, STOP, RESTART_BUSES, GIVE_RIGHTS, "seed", START])
 def test_what_systemd_cannot_do_ends_it_there(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
-    """No step is taken upon one that has failed."""
+    """No step is taken upon one that has failed, but that services that were stopped for it are started again.
+
+    Also where the stop failed: some of them may have been stopped by then.
+    """
     manager = Systemd(active=True, fails=fails)
-    with pytest.raises(MarketSwarmError, match="no"):
+    with pytest.raises(MarketSwarmError, match=f"^systemctl {re.escape(fails)}: no$"):
         going(monkeypatch, manager, ["etc/marketswarm/truth.json", "etc/marketswarm/redis/system.conf"], start=True)
-    assert manager.asked[-1] == fails
+    after = manager.asked[manager.asked.index(fails) + 1 :]
+    assert after == ([] if fails in (*SETUP, START) else [START])
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ("", []),
+        ("\n", []),
+        ("marketswarm@mesh.service loaded active running Service mesh\n", ["marketswarm@mesh.service"]),
+        (
+            "marketswarm@a.service loaded active running A\nmarketswarm@b.service loaded activating auto-restart B\n",
+            ["marketswarm@a.service", "marketswarm@b.service"],
+        ),
+    ],
+)
+def test_services_that_run_or_are_about_to_are_found(
+    monkeypatch: pytest.MonkeyPatch, listed: str, expected: list[str]
+) -> None:
+    """One that waits for its restart among them; one that the operator stopped is none."""
+    asked: list[str] = []
+
+    def systemctl(*words: str) -> str:
+        asked.append(" ".join(words))
+        return listed
+
+    monkeypatch.setattr(systemd, "systemctl", systemctl)
+    assert systemd.running() == expected
+    (words,) = asked
+    assert "--state=active,activating,reloading" in words.split()
+    assert words.endswith(" marketswarm@*.service")
 
 
 @pytest.mark.parametrize(
