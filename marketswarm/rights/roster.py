@@ -47,7 +47,8 @@ def roster(
 
 
 def _commands(service: str) -> tuple[str, ...]:
-    return (*SMALL_TALK, *(("client|list", "client|no-evict") if service in names.WATCHERS else ()))
+    watches = ("client|list", "client|no-evict") if service in names.WATCHERS else ()
+    return (*SMALL_TALK, *watches, *(("client|no-evict",) if service == names.MESH else ()))
 
 
 def _on(buses: Collection[str], given: Given) -> tuple[Grant, ...]:
