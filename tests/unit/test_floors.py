@@ -13,7 +13,7 @@ GROUND = {"names", "unitnames", "errors", "address", "place", "text", "version"}
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables"},
     {"liveness", "notices", "feeds", "probing"},
-    {"line", "isolated", "lookup", "trouble"},
+    {"line", "isolated", "lookup", "trouble", "alertlog"},
     {
         "clock",
         "settings",
