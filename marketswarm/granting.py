@@ -49,9 +49,9 @@ class Keeper:
                 if self._write(path, self._roster(self._beside(bus, truths), truths))
             ]
         except OSError as error:
-            raise NotAllowedError(
-                f"{error.filename}: {(error.strerror or str(error)).lower()}; run it as root"
-            ) from error
+            where, why = error.filename or self.passwords.folder, (error.strerror or str(error)).lower()
+            remedy = "run it as root" if isinstance(error, PermissionError) else "mend that, and run it again"
+            raise NotAllowedError(f"{where}: {why}; {remedy}") from error
 
     async def apply(self, truths: Sequence[Truth], say: Say) -> None:
         """Give everybody on every bus of these truths its rights, and nobody more.
