@@ -139,11 +139,11 @@ class Keeper:
 
     def _write(self, path: Path, given: Sequence[User]) -> bool:
         """Write a server's file; users that are not made here stay in it. Returns whether it is another now."""
-        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        old = path.read_bytes().decode(errors="surrogateescape") if path.exists() else ""
         ours = {users.DEFAULT, *self.passwords.known()}
         new = AclFile.of(given, self.passwords.hashes()).over(AclFile.parse(old), ours).text()
         if new != old:
-            files.write(path, new.encode(), _MODE)
+            files.write(path, new.encode(errors="surrogateescape"), _MODE)
         return new != old
 
 
