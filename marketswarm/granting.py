@@ -115,10 +115,15 @@ class Keeper:
                 await bus.close()
 
     def _servers(self, truths: Sequence[Truth]) -> dict[tuple[str, ...], Address]:
-        """Where the buses of these truths are: two that lead to one server are one."""
+        """Where the buses of these truths are: two that lead to one server are one.
+
+        One whose address has a login of its own is not ours: its users are its owner's business.
+        """
         found: dict[tuple[str, ...], Address] = {}
         for bus, url in {bus: url for truth in truths for bus, url in truth.bus_urls().items()}.items():
             address = self.settings.address(bus, {bus: url})
+            if address.password is not None:
+                continue
             same = next((buses for buses, known in found.items() if known.same_server(address)), ())
             found[(*same, bus)] = found.pop(same, address)
         return found

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
@@ -33,7 +34,9 @@ class Passwords:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = sorted(set(wanted).difference(self.known()))
         for user in new:
-            files.write(self.folder / user, secrets.token_urlsafe(_BYTES).encode(), _MODE)
+            self._write(self.folder / user, secrets.token_urlsafe(_BYTES))
+        if new:
+            os.sync()
         return new
 
     def of(self, user: str) -> str:
@@ -61,19 +64,26 @@ class Passwords:
         """Have a second one for each user, which servers are to know before it is given out."""
         for user in self.known():
             if not self._beside(user, _NEXT).exists():
-                files.write(self._beside(user, _NEXT), secrets.token_urlsafe(_BYTES).encode(), _MODE)
+                self._write(self._beside(user, _NEXT), secrets.token_urlsafe(_BYTES))
+        os.sync()
 
     def change(self) -> None:
         """Give out the second ones from now on; the first ones stay good."""
         for user in self.known():
             if self._beside(user, _NEXT).exists():
-                files.write(self._beside(user, _LAST), self.of(user).encode(), _MODE)
+                self._write(self._beside(user, _LAST), self.of(user))
+        os.sync()
+        for user in self.known():
+            if self._beside(user, _NEXT).exists():
                 self._beside(user, _NEXT).replace(self.folder / user)
 
     def end_change(self) -> None:
         """Let the old ones be good no more."""
         for user in self.known():
             self._beside(user, _LAST).unlink(missing_ok=True)
+
+    def _write(self, path: Path, password: str) -> None:
+        files.write(path, password.encode(), _MODE, sync=False)
 
     def _good(self, user: str) -> Iterator[str]:
         for path in (self.folder / user, self._beside(user, _NEXT), self._beside(user, _LAST)):

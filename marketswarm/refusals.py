@@ -12,6 +12,7 @@ _NO_RIGHT: Final = ("NOPERM", "ERR The user executing the script", "ERR ACL fail
 _NO_LOGIN: Final = ("WRONGPASS", "NOAUTH", "ERR AUTH")
 _ARGUMENTS: Final = ", with args beginning with:"
 """Where a server goes on to repeat what it was sent, for a command that it does not know."""
+_WITHIN: Final = "do within a script what it does by "
 _WORDS: Final = {"XGROUP": 2, "XINFO": 2, "PUBSUB": 2, "CLIENT": 2, "ACL": 2}
 """Commands whose second word says what they do."""
 _KEYLESS: Final = {"PING", "INFO", "TIME", "CLIENT", "AUTH", "SELECT", "MULTI", "EXEC", "ACL"}
@@ -42,7 +43,7 @@ def explained(said: str, at: Address, command: Words | None) -> str:
             return "refuses: it wants a login, and none is set; see REDIS_CREDENTIALS"
         return f"refuses the login of {user}: unknown there, or by another password; run marketswarm-seed as root"
     if is_of_rights(said):
-        what = f"{user} may not {named(command)}" if command else f"{user}: {said}"
+        what = f"{user} may not {_WITHIN if said.startswith('ERR') else ''}{named(command)}" if command else said
         remedy = "run it as root" if user == users.DEFAULT else "its rights come from the truth: marketswarm acl show"
         return f"refuses: {what}; {remedy}"
     return f"refuses: {said.partition(_ARGUMENTS)[0]}; see its log"

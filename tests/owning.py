@@ -28,6 +28,7 @@ LOADED = Loaded(parse(RAW), hashlib.sha256(RAW).hexdigest())
 
 def alone(swarm: Swarm, clock: SystemClock | None = None) -> Daemon:
     """Make a process of a singleton, which lives in this one."""
+    swarm.allow(json.loads(RAW))
     return Daemon(
         "mesh", settings.load(swarm.environ, user="mesh"), LOADED, Manager(present=False), clock or SystemClock()
     )

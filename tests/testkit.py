@@ -385,6 +385,14 @@ class Swarm:
         if self.system.users:
             self.system.users.prepare(seeded)
 
+    def allow(self, document: dict[str, Any] | None = None, **environ: str) -> None:
+        """Give everybody on the buses the rights of a document that is not seeded, by this environment."""
+        if self.system.users:
+            path = self.write(document or truth())
+            done = self.command("marketswarm", "acl", "apply", "--truth", str(path), **environ)
+            assert (done.returncode, done.stdout) == (0, ""), done.stderr
+            self.system.users.prepare(document or truth())
+
     def write(self, document: Any) -> Path:
         """Write a document, or its raw text, to a file."""
         path = self.directory / f"truth-{time.monotonic_ns()}.json"

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 import click
 
-from marketswarm import names, variables
+from marketswarm import names, unitnames, variables
 from marketswarm.cli import roff
 from marketswarm.cli.main import PROGRAMS, main
 from marketswarm.install import plan
@@ -28,6 +28,7 @@ FILES = {
     f"/{plan.CONFIG}/redis/": "The settings of the two bus servers.",
     f"/{plan.SECRETS}/": "Secrets, a file for each, named as the variable that it stands for; root's alone.",
     f"/{plan.PRIVATE_STATE}/redis/": "What the buses keep on disk.",
+    unitnames.redis_socket("BUS-redis"): f"Where the units reach a bus; the group {unitnames.GROUP} may open it.",
 }
 BEYOND = ("journalctl(1)", "systemctl(1)")
 """What the main page sends its readers on to."""

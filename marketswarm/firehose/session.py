@@ -5,6 +5,7 @@ redis-py's pub/sub costs five times as much a message and goes deaf without an e
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ PIECE_BYTES = 1 << 14
 one of 128 KiB costs a tenth of a burst.
 """
 
+_NO_EVICT: Command = ("CLIENT", "NO-EVICT", "ON")
 Beats = list[tuple[int, Heartbeat]]
 Oddities = list[tuple[int, Malformed]]
 
@@ -65,6 +67,8 @@ class Session(asyncio.BufferedProtocol):
         self._feed = cast("Callable[[memoryview, int, int], None]", self._reader.feed)
         self._echoes: dict[bytes, asyncio.Future[None]] = {}
         self._unconfirmed = len(channels) + 1
+        self._begun: deque[Command] = deque()
+        """Those of the first commands that have no answer yet."""
         self._gathering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,7 +76,13 @@ class Session(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def subscribe(self, begin: Sequence[Command], channels: Sequence[bytes]) -> None:
-        """Log in and subscribe; ``subscribed`` is done when the server has confirmed every channel."""
+        """Log in and subscribe; ``subscribed`` is done when the server has confirmed every channel.
+
+        Where the memory for clients runs short, this connection is to be the last to go, as far as the server knows of
+        that.
+        """
+        begin = [*begin, _NO_EVICT]
+        self._begun = deque(begin)
         chunks = (channels[start : start + SUBSCRIBE_CHUNK] for start in range(0, len(channels), SUBSCRIBE_CHUNK))
         commands: list[Command] = [("SUBSCRIBE", *chunk) for chunk in chunks]
         self._transport.write(pack([*begin, *commands]))
@@ -164,8 +174,9 @@ class Session(asyncio.BufferedProtocol):
 
     def _other(self, reply: Any) -> None:
         """Take in what is no message of a service."""
+        command = self._begun.popleft() if self._begun else None
         match reply:
-            case hiredis.ReplyError():
+            case hiredis.ReplyError() if command is not _NO_EVICT:
                 self.end(BusRefusedError(str(reply)))
             case [b"subscribe", _, _]:
                 self._unconfirmed -= 1

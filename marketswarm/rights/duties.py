@@ -41,32 +41,66 @@ def document(choices: Choices) -> tuple[str, str]:
     return choices.truth_key, names.truth_hash_key(choices.truth_key)
 
 
-def of(service: str, truth: Truth, choices: Choices) -> Given:
-    """Everything that a service may do, bus by bus, besides reading the truth."""
-    at = truth.position(service)
-    if service == names.HEALER and choices.healer_channel:
-        at = replace(at, channel=choices.healer_channel)
-    yield from _beats(at)
-    yield from _owns(at, truth)
-    duty = _DUTIES.get(service)
-    if duty:
-        yield from _but_kept(service, duty(at, truth, choices), choices)
-    else:
-        yield from _access(at, truth, choices)
+class Duties:
+    """What the services of one truth do."""
 
+    def __init__(self, truth: Truth, choices: Choices) -> None:
+        self.truth = truth
+        self.choices = choices
+        self.positions = {at.service: at for at in truth.positions()}
+        where = truth.alerts_to(choices.alert_channel)
+        self._beaten_on = {(at.bus, at.channel): at.service for at in self.positions.values()}
+        self._kept = {(where.bus, where.key)} | {(bus, key) for bus in truth.bus_urls() for key in document(choices)}
 
-def _beats(at: Position) -> Given:
-    yield at.bus, Grant(("set",), writing(names.lease_key(at.service)))
-    yield at.bus, Grant(("publish",), channels=(pattern(at.channel),))
+    def of(self, service: str) -> Given:
+        """Everything that a service may do, bus by bus, besides reading the truth."""
+        at = self.positions.get(service) or self.truth.position(service)
+        if service == names.HEALER and self.choices.healer_channel:
+            at = replace(at, channel=self.choices.healer_channel)
+        yield at.bus, Grant(("set",), writing(names.lease_key(service)))
+        yield at.bus, Grant(("publish",), channels=(pattern(at.channel),))
+        yield from self._owns(at)
+        duty = _DUTIES.get(service)
+        if duty:
+            yield from _but_kept(service, duty(self, at), self.choices)
+        else:
+            yield from self._access(service)
 
+    def _owns(self, at: Position) -> Given:
+        """The lease of a singleton, and the token by which its owner writes."""
+        tenancy = self.truth.tenancy(at)
+        if tenancy:
+            keys = (names.owner_key(at.service), names.token_key(at.service), names.standbys_key(at.service))
+            yield tenancy.bus, Grant(_TENANCY, keys)
+            yield at.bus, Grant(_LEASE, reading(names.lease_key(at.service)))
 
-def _owns(at: Position, truth: Truth) -> Given:
-    """The lease of a singleton, and the token by which its owner writes."""
-    tenancy = truth.tenancy(at)
-    if tenancy:
-        keys = (names.owner_key(at.service), names.token_key(at.service), names.standbys_key(at.service))
-        yield tenancy.bus, Grant(_TENANCY, keys)
-        yield at.bus, Grant(_LEASE, reading(names.lease_key(at.service)))
+    def _access(self, service: str) -> Given:
+        """What the access points of a service of one's own allow; where others alone write, it does not."""
+        access = self.truth.section(service).access_points
+        for point in access.publish_to:
+            if point.key and self._is_free(point.bus, point.key, service):
+                key = pattern(point.key)
+                yield point.bus, Grant(WRITE, (key,))
+                yield point.bus, Grant(("publish",), channels=(key,))
+                yield point.bus, Grant(("eval",), (key, names.token_key(service)))
+        for point in access.subscribe_to:
+            if point.key:
+                key = pattern(point.key)
+                yield point.bus, Grant(READ, reading(key))
+                yield point.bus, Grant(LISTEN, channels=(key,))
+                if self._is_free(point.bus, point.key, service):
+                    yield point.bus, Grant(TAKE, (key,))
+
+    def _is_free(self, bus: str, key: str, service: str) -> bool:
+        """Whether a key is no other's by the contract: not the truth's, nor where alerts go, nor another's beat.
+
+        One that stands for several names is free where none of them is taken.
+        """
+        meant = pattern(key)
+        taken = self._kept | {place for place, beats in self._beaten_on.items() if beats != service and "?" in meant}
+        if self._beaten_on.get((bus, meant), service) != service or _is_one_of(taken, bus, meant):
+            return False
+        return not kept_for(key, service)
 
 
 def _but_kept(service: str, given: Given, choices: Choices) -> Given:
@@ -82,27 +116,6 @@ def _but_kept(service: str, given: Given, choices: Choices) -> Given:
             yield bus, replace(grant, keys=keys)
 
 
-def _access(at: Position, truth: Truth, choices: Choices) -> Given:
-    """What the access points of a service of one's own allow; where others alone write, it does not."""
-    access = truth.section(at.service).access_points
-    where = truth.alerts_to(choices.alert_channel)
-    taken = {(other.bus, other.channel) for other in truth.positions() if other.service != at.service}
-    taken |= {(where.bus, where.key)} | {(bus, key) for bus in truth.bus_urls() for key in document(choices)}
-    for point in access.publish_to:
-        key = pattern(point.key or "")
-        if point.key and not kept_for(point.key, at.service) and not _is_one_of(taken, point.bus, key):
-            yield point.bus, Grant(WRITE, (key,))
-            yield point.bus, Grant(("publish",), channels=(key,))
-            yield point.bus, Grant(("eval",), (key, names.token_key(at.service)))
-    for point in access.subscribe_to:
-        if point.key:
-            key = pattern(point.key)
-            yield point.bus, Grant(READ, reading(key))
-            yield point.bus, Grant(LISTEN, channels=(key,))
-            if not kept_for(point.key, at.service):
-                yield point.bus, Grant(TAKE, (key,))
-
-
 def _is_one_of(places: Collection[tuple[str, str]], bus: str, meant: str) -> bool:
     """Whether a pattern means one of these places."""
     if "?" not in meant:
@@ -110,8 +123,8 @@ def _is_one_of(places: Collection[tuple[str, str]], bus: str, meant: str) -> boo
     return any(bus == where and could_mean(meant, name) for where, name in places)
 
 
-def _rss_agg(at: Position, truth: Truth, _: Choices) -> Given:
-    queue = At(truth.items_to())
+def _rss_agg(duties: Duties, at: Position) -> Given:
+    queue = At(duties.truth.items_to())
     marks, feeds = "rss:seen:*", names.FEEDS
     yield queue.bus, Grant(("eval",), (queue.key, feeds, marks, names.token_key(at.service)))
     yield queue.bus, Grant(("xadd", "xtrim", "xlen", "xrange", "xinfo|groups", "xpending"), (queue.key,))
@@ -119,7 +132,8 @@ def _rss_agg(at: Position, truth: Truth, _: Choices) -> Given:
     yield queue.bus, Grant((*hashes, "zadd", "zrem", "zrangebyscore"), (feeds, marks))
 
 
-def _vexy_ai(_: Position, truth: Truth, choices: Choices) -> Given:
+def _vexy_ai(duties: Duties, _: Position) -> Given:
+    truth, choices = duties.truth, duties.choices
     queue, insights = At(items_from(truth, choices)), At(truth.insights_to())
     dead = pattern(names.dead_items(queue.name))
     takes = ("xgroup|create", "xreadgroup", "xack", "xclaim", "xpending", "xinfo|consumers", "xrange")
@@ -131,35 +145,36 @@ def _vexy_ai(_: Position, truth: Truth, choices: Choices) -> Given:
     yield queue.bus, Grant(("set", "get"), (names.story_key("*"),))
 
 
-def _massive(_: Position, truth: Truth, __: Choices) -> Given:
-    results = At(truth.results_to())
+def _massive(duties: Duties, _: Position) -> Given:
+    results = At(duties.truth.results_to())
     yield results.bus, Grant(("hgetall", "hset", "hdel"), (results.key,))
     yield results.bus, Grant(("xadd",), (pattern(names.probes_log(results.name)),))
     yield names.SYSTEM_BUS, Grant(("hgetall", "hset", "hdel"), (names.PROBES_TOLD,))
 
 
-def _mesh(at: Position, truth: Truth, choices: Choices) -> Given:
-    yield from _hears(at, truth, choices)
+def _mesh(duties: Duties, at: Position) -> Given:
+    yield from _hears(duties, at)
     yield names.SYSTEM_BUS, Grant(("hset", "hdel", "hlen", "hgetall"), (names.MESH_SERVICES,))
     yield names.SYSTEM_BUS, Grant(("publish",), channels=(names.MESH_GOSSIP,))
 
 
-def _healer(at: Position, truth: Truth, choices: Choices) -> Given:
-    yield from _hears(at, truth, choices)
-    yield from _tells(truth, choices)
+def _healer(duties: Duties, at: Position) -> Given:
+    yield from _hears(duties, at)
+    yield from _tells(duties)
     yield names.SYSTEM_BUS, Grant(("mget", "mset", "set"), (names.health_key("*"),))
 
 
-def _sentinel(at: Position, truth: Truth, choices: Choices) -> Given:
-    yield from _hears(at, truth, choices)
-    yield from _tells(truth, choices)
+def _sentinel(duties: Duties, at: Position) -> Given:
+    yield from _hears(duties, at)
+    yield from _tells(duties)
     yield names.SYSTEM_BUS, Grant(("mget",), reading(names.health_key("*")))
     yield names.SYSTEM_BUS, Grant(("mset", "set"), (names.health_key(names.HEALER),))
 
 
-def _hears(at: Position, truth: Truth, choices: Choices) -> Given:
+def _hears(duties: Duties, at: Position) -> Given:
     """What a watcher does on each bus: it hears the beats and its own canary there, and reads leases."""
-    beating = (*truth.positions(), *truth.watched())
+    truth, choices = duties.truth, duties.choices
+    beating = (*duties.positions.values(), *truth.watched())
     odd = {(other.bus, other.channel) for other in beating if not other.channel.endswith(names.HEARTBEAT_SUFFIX)}
     canary = names.canary_channel(at.service)
     for bus in truth.bus_urls():
@@ -172,9 +187,9 @@ def _hears(at: Position, truth: Truth, choices: Choices) -> Given:
         yield bus, Grant(("hvals",), reading(names.standbys_key("*")))
 
 
-def _tells(truth: Truth, choices: Choices) -> Given:
+def _tells(duties: Duties) -> Given:
     """What those do who announce alerts and tell people."""
-    where = truth.alerts_to(choices.alert_channel)
+    where = duties.truth.alerts_to(duties.choices.alert_channel)
     yield where.bus, Grant(("publish",), channels=(pattern(where.key),))
     log = ("xadd", "xgroup|create", "xreadgroup", "xautoclaim", "xack", "xread", "xrange", "xrevrange")
     yield names.SYSTEM_BUS, Grant(log, (names.ALERT_LOG,))

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from marketswarm import users
+
 READ: Final = (
     *("exists", "type", "ttl", "pttl", "get", "mget", "strlen", "getrange"),
     *("hget", "hmget", "hgetall", "hkeys", "hvals", "hlen", "hexists", "hscan"),
@@ -60,12 +62,11 @@ class User:
     name: str
     commands: tuple[str, ...]
     grants: tuple[Grant, ...]
-    nopass: bool = False
 
     def rules(self) -> tuple[str, ...]:
         """The words that give a user who has nothing these rights, without a password."""
         start = ("on", "resetkeys", "resetchannels", "-@all")
-        return (*start, *("nopass",) * self.nopass, *signed(self.commands), *map(str, self.grants))
+        return (*start, *("nopass",) * (self.name == users.DEFAULT), *signed(self.commands), *map(str, self.grants))
 
     def within(self, other: "User") -> bool:
         """Whether another may do all that this one may, as far as each right lies in one of the other's."""

@@ -1,14 +1,12 @@
 """Every user of a bus, with the rights that the truth and the contract give it."""
 
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Final
 
 from marketswarm import names, users
-from marketswarm.rights import duties
 from marketswarm.rights.choices import Choices
-from marketswarm.rights.duties import SMALL_TALK, At
+from marketswarm.rights.duties import SMALL_TALK, At, Duties, Given, document, items_from
 from marketswarm.rights.grants import LISTEN, READ, Grant, User, reading, writing
 from marketswarm.truth import Truth
 from marketswarm.truth.patterns import pattern
@@ -35,32 +33,36 @@ def roster(
         users.FAILED: (SMALL_TALK, _failed),
     }
     made = [
-        User(name, commands, _of(buses, truths, partial(give, choices=choices)), name == users.DEFAULT)
+        User(name, commands, _on(buses, (given for truth in truths for given in give(truth, choices))))
         for name, (commands, give) in own.items()
     ]
     admin = User(users.ADMIN, ("@all",), (Grant(("@all",), ("*",), ("*",)),))
-    return (*made, admin, *(_service(name, buses, truths, choices) for name in named))
+    all_duties = [Duties(truth, choices) for truth in truths]
+    looks = _truth(choices)
+    services = (
+        User(name, _commands(name), (looks, *_on(buses, (given for each in all_duties for given in each.of(name)))))
+        for name in named
+    )
+    return (*made, admin, *services)
 
 
-def _service(name: str, buses: Collection[str], truths: Sequence[Truth], choices: Choices) -> User:
-    commands = (*SMALL_TALK, *(("client|list", "client|no-evict") if name in names.WATCHERS else ()))
-    granted = _of(buses, truths, lambda truth: duties.of(name, truth, choices))
-    return User(name, commands, (_truth(choices), *granted))
+def _commands(service: str) -> tuple[str, ...]:
+    watches = ("client|list", "client|no-evict") if service in names.WATCHERS else ()
+    return (*SMALL_TALK, *watches, *(("client|no-evict",) if service == names.MESH else ()))
 
 
-def _of(buses: Collection[str], truths: Sequence[Truth], give: Callable[[Truth], duties.Given]) -> tuple[Grant, ...]:
+def _on(buses: Collection[str], given: Given) -> tuple[Grant, ...]:
     """Collect what is given on these buses, each grant once."""
-    return tuple(dict.fromkeys(grant for truth in truths for bus, grant in give(truth) if bus in buses))
+    return tuple(dict.fromkeys(grant for bus, grant in given if bus in buses))
 
 
 def _truth(choices: Choices) -> Grant:
-    return Grant(_TRUTH_READERS, reading(*map(pattern, duties.document(choices))))
+    return Grant(_TRUTH_READERS, reading(*map(pattern, document(choices))))
 
 
-def _default(truth: Truth, choices: Choices) -> duties.Given:
+def _default(truth: Truth, choices: Choices) -> Given:
     """Whoever is on the host and gives no login: looks at what the runbooks look at, and changes nothing."""
-    document = map(pattern, duties.document(choices))
-    looks = Grant(_TRUTH_READERS, reading(names.health_key("*"), *document))
+    looks = Grant(_TRUTH_READERS, reading(names.health_key("*"), *map(pattern, document(choices))))
     for bus in truth.bus_urls():
         yield bus, looks
     yield names.SYSTEM_BUS, Grant(_HISTORY, reading(names.ALERT_LOG))
@@ -68,14 +70,14 @@ def _default(truth: Truth, choices: Choices) -> duties.Given:
     yield where.bus, Grant(LISTEN, channels=(pattern(where.key),))
 
 
-def _seed(truth: Truth, choices: Choices) -> duties.Given:
+def _seed(truth: Truth, choices: Choices) -> Given:
     for bus in truth.bus_urls():
         yield bus, _truth(choices)
-        yield bus, Grant(("set",), writing(*map(pattern, duties.document(choices))))
+        yield bus, Grant(("set",), writing(*map(pattern, document(choices))))
         yield bus, Grant(("publish",), channels=(names.TRUTH_CHANGED,))
 
 
-def _failed(truth: Truth, choices: Choices) -> duties.Given:
+def _failed(truth: Truth, choices: Choices) -> Given:
     for bus in truth.bus_urls():
         yield bus, _truth(choices)
     yield names.SYSTEM_BUS, Grant(("xadd", "xrevrange"), (names.ALERT_LOG,))
@@ -83,7 +85,7 @@ def _failed(truth: Truth, choices: Choices) -> duties.Given:
     yield where.bus, Grant(("publish",), channels=(pattern(where.key),))
 
 
-def _operator(truth: Truth, choices: Choices) -> duties.Given:
+def _operator(truth: Truth, choices: Choices) -> Given:
     """Who types commands as root: reads everything, and writes what commands write."""
     for bus in truth.bus_urls():
         yield bus, Grant(READ, reading("*"))
@@ -91,7 +93,7 @@ def _operator(truth: Truth, choices: Choices) -> duties.Given:
     yield names.SYSTEM_BUS, Grant(("hset", "hdel"), (names.SILENCES, names.ACKS))
     yield names.SYSTEM_BUS, Grant(("xadd",), (names.NOTIFY_ASKED,))
     yield names.SYSTEM_BUS, Grant(("xdel",), (names.DEAD_LETTERS,))
-    queue = At(duties.items_from(truth, choices))
+    queue = At(items_from(truth, choices))
     dead = pattern(names.dead_items(queue.name))
     yield queue.bus, Grant(("eval",), (queue.key, dead))
     yield queue.bus, Grant(("xadd",), (queue.key,))

@@ -132,7 +132,8 @@ def test_half_a_target_stops_healer_with_a_line(swarm: Swarm) -> None:
 
 def test_healers_own_variables_win_over_truth(swarm: Swarm) -> None:
     """HB_INTERVAL_SEC and HEALER_HEARTBEAT_CHANNEL move its own beat."""
-    swarm.seed(watching())
+    channel = {"HEALER_HEARTBEAT_CHANNEL": "watch:healer"}
+    swarm.seed(watching(), **channel)
     with listening(swarm.system, "watch:healer") as heard:
-        swarm.start("healer", HB_INTERVAL_SEC="0.1", HEALER_HEARTBEAT_CHANNEL="watch:healer").ready()
+        swarm.start("healer", HB_INTERVAL_SEC="0.1", **channel).ready()
         eventually(lambda: len(heard()) >= 5, "beats", within_sec=2)

@@ -145,6 +145,7 @@ def test_the_key_of_the_environment_is_the_one(swarm: Swarm) -> None:
     """TRUTH_REDIS_KEY names another document, with a hash of its own; truth:doc is not touched."""
     key = {"TRUTH_REDIS_KEY": "other:doc"}
     swarm.seed()
+    swarm.allow(truth(), **key)
     assert restore(swarm, OTHER, **key).returncode == 0
     swarm.system.client.delete("other:doc", "other:doc:sha256")
     assert restore(swarm, truth(), **key).returncode == 0

@@ -271,14 +271,14 @@ def test_work_that_is_fenced_off_ends(swarm: Swarm) -> None:
         daemon.started()
         assert daemon.fence
         bus = daemon.bus("system-redis")
-        await bus.ask([daemon.fence.around([("SET", "a", "1")])])
+        await bus.ask([daemon.fence.around([("HSET", "mesh:services", "a", "1")])])
         swarm.system.client.incr("mesh:token")
         async with asyncio.TaskGroup() as group:
             group.create_task(asyncio.Event().wait())
-            await bus.ask([daemon.fence.around([("SET", "a", "2")])])
+            await bus.ask([daemon.fence.around([("HSET", "mesh:services", "a", "2")])])
 
     lives(swarm, writes)
-    assert swarm.system.client.get("a") == b"1"
+    assert swarm.system.client.hget("mesh:services", "a") == b"1"
 
 
 class Known:

@@ -113,7 +113,7 @@ def test_a_bus_that_comes_in_time_has_the_alert(swarm: Swarm) -> None:
     timer = threading.Timer(2, late.start)
     timer.start()
     try:
-        done = unit_failed(swarm, SYSTEM_REDIS_URL=late.url)
+        done = unit_failed(swarm, SYSTEM_REDIS_URL=late.url, REDIS_CREDENTIALS="")
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert late.alert_types() == ["unit_failed"]
     finally:
@@ -158,6 +158,7 @@ def test_without_a_truth_alerts_go_where_the_environment_says(swarm: Swarm, stor
     if stored is not None:
         swarm.system.client.set("truth:doc", stored)
     for environ, channel in (({}, "healer:alerts"), ({"ALERT_CHANNEL": "mine"}, "mine")):
+        swarm.allow({"services": {}}, **environ)
         with listening(swarm.system, channel) as heard:
             assert unit_failed(swarm, **environ).returncode == 0
             assert [json.loads(raw)["type"] for raw in heard()] == ["unit_failed"]

@@ -79,9 +79,10 @@ def test_an_item_that_fails_is_tried_again_and_then_put_aside(swarm: Swarm) -> N
 
 def test_names_come_from_the_environment(swarm: Swarm) -> None:
     """The stream over what truth says, the group and the consumer."""
-    swarm.seed(vexy())
+    environ = {"RSS_STREAM": "other:queue", "RSS_GROUP": "readers", "RSS_CONSUMER": "me"}
+    swarm.seed(vexy(), **environ)
     put(swarm.market, [item("elsewhere")], stream="other:queue")
-    swarm.start("vexy_ai", RSS_STREAM="other:queue", RSS_GROUP="readers", RSS_CONSUMER="me").ready()
+    swarm.start("vexy_ai", **environ).ready()
     eventually(lambda: insights(swarm.market), "an insight")
     (group,) = swarm.market.client.xinfo_groups("other:queue")
     (consumer,) = swarm.market.client.xinfo_consumers("other:queue", "readers")

@@ -17,6 +17,8 @@ from host.images import mounted
 BOOT_SEC = 60.0
 COMMAND_SEC = 120.0
 SYSTEM, MARKET = 6379, 6380
+PASSWORDS = "etc/marketswarm/credentials/redis"
+ADMIN = "marketswarm-admin"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 T = TypeVar("T")
 _OFF = signal.SIGRTMIN + 3
@@ -178,9 +180,15 @@ class Machine:
 
     # --- its buses ---
 
+    def redis_cli(self, port: int = SYSTEM) -> tuple[str, ...]:
+        """The beginning of a command line that asks a bus, as who may do anything there."""
+        password = (self.root / PASSWORDS / ADMIN).read_text(encoding="ascii")
+        login = ("--user", ADMIN, "--pass", password, "--no-auth-warning")
+        return ("redis-cli", "-h", "127.0.0.1", "-p", str(port), *login)
+
     def redis(self, *command: str, port: int = SYSTEM) -> str:
         """Ask a bus."""
-        return self.run("redis-cli", "-h", "127.0.0.1", "-p", str(port), *command).rstrip("\n")
+        return self.run(*self.redis_cli(port), *command).rstrip("\n")
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert of the log stream."""

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -206,7 +207,7 @@ def test_a_bus_that_the_kernel_killed_for_its_memory_is_started_once_more(swarm:
     with group("memory", swarm.name) as small:
         put(small, "memory.limit_in_bytes", 32 * 1024 * 1024)
         put(small, "cgroup.procs", outside(swarm, swarm.pid(bus)))
-        swarm.tries("redis-cli", "EVAL", FILL, "0", "256")
+        swarm.tries(*swarm.redis_cli(), "EVAL", FILL, "0", "256")
         began = time.monotonic()
         assert re.search(r"^oom_kill [1-9]", (small / "memory.oom_control").read_text("ascii"), re.MULTILINE)
     eventually(functools.partial(holds, swarm, SYSTEM, sha), "the bus is back with its truth", 5)
@@ -253,7 +254,7 @@ def holds(host: Machine, port: int, sha: str) -> bool:
 def write(host: Machine, port: int, stem: str, number: int) -> None:
     """Set keys, each by a write of its own."""
     lines = f"for i in $(seq {number}); do echo SET {stem}:$i $i; done"
-    host.run("sh", "-euc", f"{lines} | redis-cli -p {port} > /dev/null")
+    host.run("sh", "-euc", f"{lines} | {shlex.join(host.redis_cli(port))} > /dev/null")
 
 
 def count(host: Machine, port: int, stem: str) -> int:

@@ -118,7 +118,7 @@ def test_upgrade_and_downgrade_under_load_are_no_outage(boot: Boot, figure: Figu
     host.run(
         "systemd-run", "--quiet", "--unit=load", "--nice=19", "redis-benchmark", "-c", "1", "-t", "get", "-l", "-q"
     )
-    host.run("systemd-run", "--quiet", "--unit=ear", "redis-cli", "PSUBSCRIBE", "*:heartbeat")
+    host.run("systemd-run", "--quiet", "--unit=ear", *host.redis_cli(), "PSUBSCRIBE", "*:heartbeat")
     before, buses = starts(host), [host.pid(bus) for bus in BUSES]
     for number, (old, new) in enumerate((("0.1.0", "0.1.1"), ("0.1.1", "0.1.0")), start=1):
         edit(host.root / SOURCE / "pyproject.toml", f'version = "{old}"', f'version = "{new}"')
@@ -185,8 +185,8 @@ def test_a_port_that_somebody_holds_stops_it_with_two_ways_out(bare_host: Machin
     bare_host.active(*UNITS)
     assert bare_host.pid("redis-server.service") == pid
     assert bare_host.run("redis-cli", "-p", "6379", "EXISTS", "truth:doc") == "0\n"
-    assert bare_host.run("redis-cli", "-p", "6479", "EXISTS", "truth:doc") == "1\n"
-    assert "name=marketswarm:healer" in bare_host.run("redis-cli", "-p", "6479", "CLIENT", "LIST"), "by its socket"
+    assert bare_host.run("redis-cli", "-p", "6479", "EXISTS", "truth:doc") == "1\n", "whoever asks"
+    assert "name=marketswarm:healer" in bare_host.redis("CLIENT", "LIST", port=6479), "by its socket"
     bare_host.systemctl("stop", BUSES[0])
     said = bare_host.tries("marketswarm", "doctor").stdout
     # Once as a unit that is stopped, once as a bus that does not answer.

@@ -464,6 +464,6 @@ def test_a_model_elsewhere_is_asked_once_the_unit_may(swarm: Machine, site: Site
         ("systemctl", "show", VEXY_AI),
         ("cat", f"/proc/{main}/environ", f"/proc/{main}/cmdline"),
         ("marketswarm", "doctor"),
-        ("redis-cli", "-p", str(MARKET), "XRANGE", "vexy:insights", "-", "+"),
+        (*swarm.redis_cli(MARKET), "XRANGE", "vexy:insights", "-", "+"),
     ):
         assert secret not in swarm.tries(*command).stdout, command

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from testkit import BIN, RealServer, Swarm, watching
+from testkit import BIN, TESTER, RealServer, Swarm, watching
 
 SLOWEST_SEC = 6.0
 """The deadlines add up to less; the rest is for a machine under load."""
@@ -30,6 +30,12 @@ def wrong(swarm: Swarm, prefix: str = "system-redis", **environ: str) -> dict[st
     return {name: check for name, check in named.items() if check["verdict"] in ("warn", "FAIL")}
 
 
+def mend(swarm: Swarm, line: str) -> None:
+    """Type a remedy."""
+    done = swarm.command(*line.split())
+    assert (done.returncode, done.stdout) == (0, "OK\n"), done.stderr
+
+
 def test_a_good_bus_has_nothing_to_mend(swarm: Swarm, system: RealServer) -> None:
     """Its INFO is read as the doctor expects it."""
     assert wrong(swarm) == {}
@@ -46,8 +52,7 @@ def test_the_remedy_of_a_setting_mends_it(swarm: Swarm, system: RealServer, opti
     system.client.config_set(option, bad)
     found = wrong(swarm)
     assert list(found) == [check]
-    command = found[check]["remedy"].partition(";")[0]
-    subprocess.run(command.split(), check=True, capture_output=True, timeout=10)
+    mend(swarm, found[check]["remedy"].partition(";")[0])
     assert wrong(swarm) == {}
 
 
@@ -58,9 +63,11 @@ def test_a_full_bus_is_told_and_its_remedy_gives_it_room(swarm: Swarm, system: R
     found = wrong(swarm)
     assert list(found) == ["system-redis writes"]
     assert "its memory is full" in found["system-redis writes"]["found"]
-    command = re.search(r"redis-cli -p \d+ CONFIG SET maxmemory \d+", found["system-redis writes"]["remedy"])
+    command = re.search(
+        r"marketswarm acl cli system-redis CONFIG SET maxmemory \d+", found["system-redis writes"]["remedy"]
+    )
     assert command is not None
-    subprocess.run(command[0].split(), check=True, capture_output=True, timeout=10)
+    mend(swarm, command[0])
     assert wrong(swarm) == {}
 
 
@@ -87,17 +94,20 @@ def test_a_replica_is_told(swarm: Swarm, system: RealServer) -> None:
     found = wrong(swarm)["system-redis writes"]
     assert found["verdict"] == "FAIL"
     assert "127.0.0.1:1" in found["found"]
-    subprocess.run(found["remedy"].split(), check=True, capture_output=True, timeout=10)
+    mend(swarm, found["remedy"])
     assert "system-redis writes" not in wrong(swarm)
 
 
 def test_a_locked_bus_is_told(swarm: Swarm, system: RealServer) -> None:
-    """Without the password nothing is known but that; with it all is well."""
-    system.client.config_set("requirepass", "secret")
+    """Without a login that it knows nothing is known but that; with one all is well."""
+    system.client.acl_setuser("marketswarm-operator", reset_passwords=True, passwords=["+other"])
     found = wrong(swarm)
     assert list(found) == ["system-redis"]
-    assert "Authentication required" in found["system-redis"]["found"]
-    assert wrong(swarm, SYSTEM_REDIS_URL=f"redis://:secret@127.0.0.1:{system.port}") == {}
+    assert "WRONGPASS" in found["system-redis"]["found"]
+    with_login = f"redis://{TESTER}:{TESTER}@127.0.0.1:{system.port}"
+    found = wrong(swarm, SYSTEM_REDIS_URL=with_login)
+    assert list(found) == ["system-redis rights"]
+    assert "refused marketswarm-operator the login" in found["system-redis rights"]["found"]
 
 
 def test_when_every_bus_hangs_it_takes_seconds(swarm: Swarm, system: RealServer) -> None:

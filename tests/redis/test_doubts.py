@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from testkit import INTERVAL_SEC, TIMEOUT_SEC, WORKERS, RealServer, Service, Swarm, beating, eventually, watching
+from testkit import (
+    INTERVAL_SEC,
+    TESTER,
+    TIMEOUT_SEC,
+    WORKERS,
+    RealServer,
+    Service,
+    Swarm,
+    beating,
+    eventually,
+    watching,
+)
 
 WARMUP_SEC = max(2 * INTERVAL_SEC, 0.75 * TIMEOUT_SEC)
 CUTS_SEC = 60
@@ -38,7 +49,8 @@ def put_at_the_door(system: RealServer, service: str, **beat: object) -> socket.
     payload = json.dumps({"svc": service, "i": 1_000, "ts": time.time(), **beat}).encode()
     channel = f"{service}:heartbeat".encode()
     lease = (b"SET", channel, payload, b"PX", str(int(TIMEOUT_SEC * 1000)).encode())
-    words = [lease, (b"PUBLISH", channel, payload)]
+    login = (b"AUTH", TESTER.encode(), TESTER.encode())
+    words = [login, lease, (b"PUBLISH", channel, payload)]
     sender = socket.create_connection(("127.0.0.1", system.port))
     for command in words:
         sender.sendall(b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in command))

@@ -20,9 +20,9 @@ TIMEOUT_SEC = 0.3
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
-def line_to(port: int) -> Line:
+def line_to(address: Address) -> Line:
     """Make a line that has little patience."""
-    return Line(Address(host="127.0.0.1", port=port), client_name="test", timeout_sec=TIMEOUT_SEC)
+    return Line(address, client_name="test", timeout_sec=TIMEOUT_SEC)
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +105,7 @@ def test_answers_come_in_order_and_a_no_among_them_is_an_answer(swarm: Swarm) ->
     """Questions that are asked at once do not get into each other's way."""
 
     async def run() -> None:
-        line = line_to(swarm.system.port)
+        line = line_to(swarm.system.address)
         swarm.system.client.set("word", "no number")
         questions = [line.ask([("ECHO", str(number)), ("INCR", "word"), ("INCR", "count")]) for number in range(50)]
         answers = await asyncio.gather(*questions)
@@ -123,13 +123,13 @@ def test_who_waits_for_a_server_that_hangs_gets_one_timeout(swarm: Swarm) -> Non
 
     async def run() -> None:
         async with serving(says_nothing) as port:
-            line = line_to(port)
+            line = line_to(Address(host="127.0.0.1", port=port))
             began = asyncio.get_running_loop().time()
             found = await asyncio.gather(*(line.ask([("PING",)]) for _ in range(10)), return_exceptions=True)
             assert {type(error) for error in found} == {TimeoutError}
             assert asyncio.get_running_loop().time() - began < 2 * TIMEOUT_SEC
         line.close()
-        again = line_to(swarm.system.port)
+        again = line_to(swarm.system.address)
         assert await again.ask([("ECHO", "x")]) == [b"x"]
         again.close()
 
@@ -140,7 +140,7 @@ def test_it_is_one_connection_however_many_ask_while_it_is_opened(swarm: Swarm) 
     """Somebody asks in each turn of the loop, also in the one in which the connection stands and nobody knows yet."""
 
     async def run() -> None:
-        line = line_to(swarm.system.port)
+        line = line_to(swarm.system.address)
         questions: list[asyncio.Task[list[Any]]] = []
         while not (questions and questions[0].done()):
             questions.append(asyncio.create_task(line.ask([("ECHO", "x")])))
@@ -180,7 +180,7 @@ def test_a_question_that_was_given_up_does_not_shift_the_answers(swarm: Swarm) -
     """Whoever asked is gone; its answer is nobody else's."""
 
     async def run() -> None:
-        line = line_to(swarm.system.port)
+        line = line_to(swarm.system.address)
         await line.ask([("ECHO", "open")])
         given_up = asyncio.create_task(line.ask([("ECHO", "given up")]))
         await asyncio.sleep(0)

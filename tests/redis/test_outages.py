@@ -234,7 +234,7 @@ def test_a_late_bus_is_no_failure_for_the_seed(swarm: Swarm, system: RealServer,
     """It waits with backoff, says what for, and seeds both as soon as both are there."""
     system.kill()
     path = swarm.write(truth())
-    late = RealServer(system.port, tmp_path)
+    late = RealServer(system.port, tmp_path, users=system.users)
 
     coming = threading.Timer(3, late.start)
     coming.start()

@@ -142,9 +142,11 @@ def test_the_main_page_tells_every_variable() -> None:
 
 
 def test_the_main_page_tells_where_the_host_s_files_are() -> None:
-    """Truth, variables for all, variables for one."""
+    """Truth, variables for all, where a bus is reached."""
     files = section(PAGES[MAIN], "FILES")
-    assert all(f".TP\n{path}\n" in files for path in (names.TRUTH_FILE, names.ENV_FILE))
+    assert all(
+        f".TP\n{path}\n" in files for path in (names.TRUTH_FILE, names.ENV_FILE, "/run/marketswarm/BUS/redis.sock")
+    )
 
 
 def test_the_truth_commands_say_which_file_they_look_at() -> None:

@@ -47,8 +47,9 @@ def test_a_right_that_is_missing_is_told_by_who_and_what(said: str) -> None:
     """Whatever the server's version calls it; of the commands that were sent, the one that was refused."""
     assert refusals.is_of_rights(said)
     assert not refusals.is_of_login(said)
-    assert refusals.explained(said, MESH, ("SET", "health:rss_agg", "secret")) == (
-        "refuses: mesh may not SET health:rss_agg; its rights come from the truth: marketswarm acl show"
+    what = "do within a script what it does by EVAL" if said.startswith("ERR") else "EVAL"
+    assert refusals.explained(said, MESH, ("EVAL", "return 1", 1, "health:rss_agg", "secret")) == (
+        f"refuses: mesh may not {what} health:rss_agg; its rights come from the truth: marketswarm acl show"
     )
 
 
@@ -56,7 +57,7 @@ def test_a_right_that_is_missing_is_told_by_who_and_what(said: str) -> None:
 def test_where_nobody_knows_what_was_refused_the_server_is_quoted(said: str) -> None:
     """It is a command that no caller gave."""
     assert refusals.explained(said, MESH, None) == (
-        f"refuses: mesh: {said}; its rights come from the truth: marketswarm acl show"
+        f"refuses: {said}; its rights come from the truth: marketswarm acl show"
     )
 
 

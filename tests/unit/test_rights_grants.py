@@ -90,12 +90,12 @@ def test_a_category_never_comes_with_what_is_dangerous() -> None:
 
 
 def test_a_users_rules_begin_from_nothing() -> None:
-    """Whatever it had before; who needs no password is told so."""
+    """Whatever it had before; one user needs no password, and no other."""
     grants = (Grant(("get",), ("a",)), Grant(("publish",), channels=("b",)))
     start = ("on", "resetkeys", "resetchannels", "-@all")
     end = ("(~a +get)", "(&b +publish)")
     assert User("x", ("ping",), grants).rules() == (*start, "+ping", *end)
-    assert User("x", ("ping",), grants, nopass=True).rules() == (*start, "nopass", "+ping", *end)
+    assert User("default", ("ping",), grants).rules() == (*start, "nopass", "+ping", *end)
     assert User("x", (), ()).rules() == start
 
 
