@@ -27,7 +27,7 @@ class Passwords:
     def known(self) -> list[str]:
         """Name the users that have one, in order; what else lies there, or is empty, is nobody's."""
         mays = (path for path in self.folder.iterdir() if path.name in users.OWN or _SERVICE.fullmatch(path.name))
-        return sorted(path.name for path in mays if path.is_file() and path.stat().st_size)
+        return sorted(path.name for path in mays if _holds(path))
 
     def make(self, wanted: Iterable[str]) -> list[str]:
         """Give one to each user that has none; returns those."""
@@ -63,18 +63,18 @@ class Passwords:
     def prepare_change(self) -> None:
         """Have a second one for each user, which servers are to know before it is given out."""
         for user in self.known():
-            if not self._beside(user, _NEXT).exists():
+            if not _holds(self._beside(user, _NEXT)):
                 self._write(self._beside(user, _NEXT), secrets.token_urlsafe(_BYTES))
         os.sync()
 
     def change(self) -> None:
         """Give out the second ones from now on; the first ones stay good."""
         for user in self.known():
-            if self._beside(user, _NEXT).exists():
+            if _holds(self._beside(user, _NEXT)):
                 self._write(self._beside(user, _LAST), self.of(user))
         os.sync()
         for user in self.known():
-            if self._beside(user, _NEXT).exists():
+            if _holds(self._beside(user, _NEXT)):
                 self._beside(user, _NEXT).replace(self.folder / user)
 
     def end_change(self) -> None:
@@ -93,6 +93,11 @@ class Passwords:
 
     def _beside(self, user: str, when: str) -> Path:
         return self.folder / f".{user}.{when}"
+
+
+def _holds(path: Path) -> bool:
+    """Whether there is a file with anything in it; a power cut may leave one with nothing."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _read(path: Path) -> str:

@@ -157,6 +157,17 @@ def test_a_change_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     assert all(sha256(passwords.of(user)) in before[user] and passwords.of(user) != "old" for user in before)
 
 
+def test_a_new_password_that_a_power_cut_has_emptied_is_made_again(tmp_path: Path) -> None:
+    """Nobody is ever given an empty one."""
+    passwords = folder(tmp_path, mesh="old")
+    (passwords.folder / ".mesh.next").touch()
+    passwords.change()
+    assert passwords.of("mesh") == "old"
+    passwords.prepare_change()
+    passwords.change()
+    assert len(passwords.of("mesh")) == 43
+
+
 def test_who_is_dropped_leaves_nothing(tmp_path: Path) -> None:
     """Whatever stage a change is at; who has none is no matter."""
     passwords = folder(tmp_path, mesh="x", healer="x")
