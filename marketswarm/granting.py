@@ -82,7 +82,10 @@ class Keeper:
                 await bus.ask([("ACL", "DELUSER", *gone)])
             finally:
                 await bus.close()
-        for user in gone:
+        for name, path in self.files.items():
+            given = self._roster(self._beside(name, truths), truths)
+            self._write(path, [user for user in given if user.name not in gone])
+        for user in gone:  # last: whoever has no password here is somebody else's, and stays in a file
             self.passwords.drop(user)
 
     def narrows(self, old: Sequence[Truth], new: Truth) -> bool:
