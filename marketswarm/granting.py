@@ -49,9 +49,9 @@ class Keeper:
                 if self._write(path, self._roster(self._beside(bus, truths), truths))
             ]
         except OSError as error:
-            raise NotAllowedError(
-                f"{error.filename}: {(error.strerror or str(error)).lower()}; run it as root"
-            ) from error
+            where, why = error.filename or self.passwords.folder, (error.strerror or str(error)).lower()
+            remedy = "run it as root" if isinstance(error, PermissionError) else "mend that, and run it again"
+            raise NotAllowedError(f"{where}: {why}; {remedy}") from error
 
     async def apply(self, truths: Sequence[Truth], say: Say) -> None:
         """Give everybody on every bus of these truths its rights, and nobody more.
@@ -82,7 +82,10 @@ class Keeper:
                 await bus.ask([("ACL", "DELUSER", *gone)])
             finally:
                 await bus.close()
-        for user in gone:
+        for name, path in self.files.items():
+            given = self._roster(self._beside(name, truths), truths)
+            self._write(path, [user for user in given if user.name not in gone])
+        for user in gone:  # last: whoever has no password here is somebody else's, and stays in a file
             self.passwords.drop(user)
 
     def narrows(self, old: Sequence[Truth], new: Truth) -> bool:
@@ -144,11 +147,11 @@ class Keeper:
 
     def _write(self, path: Path, given: Sequence[User]) -> bool:
         """Write a server's file; users that are not made here stay in it. Returns whether it is another now."""
-        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        old = path.read_bytes().decode(errors="surrogateescape") if path.exists() else ""
         ours = {users.DEFAULT, *self.passwords.known()}
         new = AclFile.of(given, self.passwords.hashes()).over(AclFile.parse(old), ours).text()
         if new != old:
-            files.write(path, new.encode(), _MODE)
+            files.write(path, new.encode(errors="surrogateescape"), _MODE)
         return new != old
 
 

@@ -1,18 +1,21 @@
 """The passwords of the users of the buses: a folder with a file each, which its owner alone may read."""
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from marketswarm import files
+from marketswarm import files, names, users
 
 _BYTES: Final = 32
 _MODE: Final = 0o600
 _NEXT: Final = "next"
 _LAST: Final = "last"
+_SERVICE: Final = re.compile(names.SERVICE_NAME)
 
 
 class Passwords:
@@ -22,13 +25,14 @@ class Passwords:
         self.folder = folder
 
     def known(self) -> list[str]:
-        """Name the users that have one, in order."""
-        return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
+        """Name the users that have one, in order; what else lies there, or is empty, is nobody's."""
+        mays = (path for path in self.folder.iterdir() if path.name in users.OWN or _SERVICE.fullmatch(path.name))
+        return sorted(path.name for path in mays if _holds(path))
 
-    def make(self, users: Iterable[str]) -> list[str]:
+    def make(self, wanted: Iterable[str]) -> list[str]:
         """Give one to each user that has none; returns those."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = sorted(set(users).difference(self.known()))
+        new = sorted(set(wanted).difference(self.known()))
         for user in new:
             self._write(self.folder / user, secrets.token_urlsafe(_BYTES))
         if new:
@@ -37,7 +41,7 @@ class Passwords:
 
     def of(self, user: str) -> str:
         """Read one."""
-        return (self.folder / user).read_text(encoding="ascii").strip()
+        return _read(self.folder / user)
 
     def hashes(self) -> dict[str, tuple[str, ...]]:
         """The SHA-256 of each that is good, which is all that a server is given; while they change, a user has two."""
@@ -59,18 +63,18 @@ class Passwords:
     def prepare_change(self) -> None:
         """Have a second one for each user, which servers are to know before it is given out."""
         for user in self.known():
-            if not self._beside(user, _NEXT).exists():
+            if not _holds(self._beside(user, _NEXT)):
                 self._write(self._beside(user, _NEXT), secrets.token_urlsafe(_BYTES))
         os.sync()
 
     def change(self) -> None:
         """Give out the second ones from now on; the first ones stay good."""
         for user in self.known():
-            if self._beside(user, _NEXT).exists():
+            if _holds(self._beside(user, _NEXT)):
                 self._write(self._beside(user, _LAST), self.of(user))
         os.sync()
         for user in self.known():
-            if self._beside(user, _NEXT).exists():
+            if _holds(self._beside(user, _NEXT)):
                 self._beside(user, _NEXT).replace(self.folder / user)
 
     def end_change(self) -> None:
@@ -83,8 +87,21 @@ class Passwords:
 
     def _good(self, user: str) -> Iterator[str]:
         for path in (self.folder / user, self._beside(user, _NEXT), self._beside(user, _LAST)):
-            if path.exists():
-                yield hashlib.sha256(path.read_text(encoding="ascii").strip().encode()).hexdigest()
+            # An empty one would let in whoever says nothing.
+            if path.exists() and (password := _read(path)):
+                yield hashlib.sha256(password.encode()).hexdigest()
 
     def _beside(self, user: str, when: str) -> Path:
         return self.folder / f".{user}.{when}"
+
+
+def _holds(path: Path) -> bool:
+    """Whether there is a file with anything in it; a power cut may leave one with nothing."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise OSError(errno.EINVAL, "holds no text", str(path)) from None  # its own words would show a part of it

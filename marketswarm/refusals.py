@@ -10,6 +10,8 @@ from marketswarm.text import printable
 _NO_RIGHT: Final = ("NOPERM", "ERR The user executing the script", "ERR ACL failure in script")
 """How Redis 7.0 and later begin where the ACL says no, to a command or within a script."""
 _NO_LOGIN: Final = ("WRONGPASS", "NOAUTH", "ERR AUTH")
+_ARGUMENTS: Final = ", with args beginning with:"
+"""Where a server goes on to repeat what it was sent, for a command that it does not know."""
 _WITHIN: Final = "do within a script what it does by "
 _WORDS: Final = {"XGROUP": 2, "XINFO": 2, "PUBSUB": 2, "CLIENT": 2, "ACL": 2}
 """Commands whose second word says what they do."""
@@ -44,7 +46,7 @@ def explained(said: str, at: Address, command: Words | None) -> str:
         what = f"{user} may not {_WITHIN if said.startswith('ERR') else ''}{named(command)}" if command else said
         remedy = "run it as root" if user == users.DEFAULT else "its rights come from the truth: marketswarm acl show"
         return f"refuses: {what}; {remedy}"
-    return f"refuses: {said}; see its log"
+    return f"refuses: {said.partition(_ARGUMENTS)[0]}; see its log"
 
 
 def named(command: Words) -> str:

@@ -15,7 +15,7 @@ class AclFile:
     @classmethod
     def parse(cls, text: str) -> "AclFile":
         """Read a file; what is no user is left out."""
-        words = (line.partition(" ") for line in text.splitlines())
+        words = (line.strip(" \t\r").partition(" ") for line in text.split("\n"))
         users = (rest.partition(" ") for kind, _, rest in words if kind == "user")
         return cls({name: rules for name, _, rules in users if rules})
 

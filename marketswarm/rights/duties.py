@@ -1,6 +1,6 @@
 """What each service does on which bus: by its access points, and by the contract for those that have a duty of it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -96,31 +96,26 @@ class Duties:
 
         One that stands for several names is free where none of them is taken.
         """
-        meant = pattern(key)
-        taken = self._kept | {place for place, beats in self._beaten_on.items() if beats != service and "?" in meant}
-        if self._beaten_on.get((bus, meant), service) != service or _is_one_of(taken, bus, meant):
+        if kept_for(key, service):
             return False
-        return not kept_for(key, service)
+        meant = pattern(key)
+        if "?" not in meant:  # as usual: of ten thousand services none is looked at
+            return (bus, key) not in self._kept and self._beaten_on.get((bus, key), service) == service
+        others = (place for place, beats in self._beaten_on.items() if beats != service)
+        return not any(bus == where and could_mean(meant, name) for where, name in (*self._kept, *others))
 
 
 def _but_kept(service: str, given: Given, choices: Choices) -> Given:
     """Leave out what others alone write, where a truth names that as the stream or the hash of a service."""
-    taken = {*document(choices)}
+    taken = document(choices)
+
+    def is_free(key: str) -> bool:
+        return not kept_for(key, service) and not any(could_mean(key, name) for name in taken)
+
     for bus, grant in given:
-        keys = tuple(
-            key
-            for key in grant.keys
-            if key.startswith(READING) or not (key in taken or kept_for(key.removeprefix(WRITING), service))
-        )
+        keys = tuple(key for key in grant.keys if key.startswith(READING) or is_free(key.removeprefix(WRITING)))
         if keys or grant.channels:
             yield bus, replace(grant, keys=keys)
-
-
-def _is_one_of(places: Collection[tuple[str, str]], bus: str, meant: str) -> bool:
-    """Whether a pattern means one of these places."""
-    if "?" not in meant:
-        return (bus, meant) in places
-    return any(bus == where and could_mean(meant, name) for where, name in places)
 
 
 def _rss_agg(duties: Duties, at: Position) -> Given:

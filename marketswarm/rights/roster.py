@@ -39,10 +39,13 @@ def roster(
     admin = User(users.ADMIN, ("@all",), (Grant(("@all",), ("*",), ("*",)),))
     all_duties = [Duties(truth, choices) for truth in truths]
     looks = _truth(choices)
-    services = (
-        User(name, _commands(name), (looks, *_on(buses, (given for each in all_duties for given in each.of(name)))))
-        for name in named
-    )
+
+    def given_to(service: str) -> Given:
+        """By the truths that have it; what no truth has stands where any of them would put it."""
+        having = [each for each in all_duties if service in each.truth.services]
+        return chain.from_iterable(each.of(service) for each in having or all_duties)
+
+    services = (User(name, _commands(name), (looks, *_on(buses, given_to(name)))) for name in named)
     return (*made, admin, *services)
 
 
