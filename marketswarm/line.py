@@ -6,6 +6,7 @@ cannot pay that.
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -26,6 +27,7 @@ NotRedis = hiredis.ProtocolError
 _pack = cast("Callable[[Command], bytes]", hiredis.pack_command)
 _DROPPED_WHEN_CLOSED = struct.pack("ii", 1, 0)
 """Else the kernel goes on to deliver what the process has given up; see socket(7)."""
+_LAST_BYTES = 4096
 _P = TypeVar("_P", bound=asyncio.BaseProtocol)
 
 
@@ -186,7 +188,16 @@ class _Wire(asyncio.Protocol):
             self.end(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(exc, ConnectionError):
+            self._read_last()
         self.end(exc if isinstance(exc, OSError) else ConnectionResetError("closed by the server"))
+
+    def _read_last(self) -> None:
+        """Read what a server said before it closed, as where it has too many clients: a write may have failed first."""
+        wire = self._transport.get_extra_info("socket")
+        if wire is not None and self._transport.get_extra_info("sslcontext") is None:
+            with contextlib.suppress(OSError):
+                self.data_received(os.read(wire.fileno(), _LAST_BYTES))
 
     def end(self, error: Exception) -> None:
         """Close now, without waiting for a server that may hang; whoever waits for an answer gets the error.

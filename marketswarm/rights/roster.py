@@ -13,6 +13,8 @@ from marketswarm.truth.patterns import pattern
 
 _HISTORY: Final = ("xrange", "xrevrange", "xlen", "xread")
 _TRUTH_READERS: Final = ("mget", "get", "exists")
+_HEARERS: Final = (*names.WATCHERS, names.MESH)
+"""They ask who is connected where somebody is silent, and are to be the last to lose their connection."""
 _OPERATOR: Final = (*SMALL_TALK, "info", "client|list", "pubsub", "acl|log", "acl|whoami")
 _DEFAULT: Final = ("ping", "client|setname", "select", "command", "pubsub|numsub", "scan", "keys|health:*")
 
@@ -50,8 +52,7 @@ def roster(
 
 
 def _commands(service: str) -> tuple[str, ...]:
-    watches = ("client|list", "client|no-evict") if service in names.WATCHERS else ()
-    return (*SMALL_TALK, *watches, *(("client|no-evict",) if service == names.MESH else ()))
+    return (*SMALL_TALK, *(("client|list", "client|no-evict") if service in _HEARERS else ()))
 
 
 def _on(buses: Collection[str], given: Given) -> tuple[Grant, ...]:

@@ -182,9 +182,11 @@ class Machine:
 
     def redis_cli(self, port: int = SYSTEM) -> tuple[str, ...]:
         """The beginning of a command line that asks a bus, as who may do anything there."""
-        password = (self.root / PASSWORDS / ADMIN).read_text(encoding="ascii")
-        login = ("--user", ADMIN, "--pass", password, "--no-auth-warning")
-        return ("redis-cli", "-h", "127.0.0.1", "-p", str(port), *login)
+        return ("redis-cli", "-h", "127.0.0.1", "-p", str(port), *self.login(), "--no-auth-warning")
+
+    def login(self) -> tuple[str, ...]:
+        """The words by which Redis' programs log in as who may do anything."""
+        return ("--user", ADMIN, "-a", (self.root / PASSWORDS / ADMIN).read_text(encoding="ascii"))
 
     def redis(self, *command: str, port: int = SYSTEM) -> str:
         """Ask a bus."""

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from host.conftest import SOURCE, Boot, Figure, Installation, copy_checkout
 from host.layout import BUSES, INTERVAL_SEC, NAME_SERVER, UNITS, document, pids, unit
-from host.machine import Machine, eventually
+from host.machine import PASSWORDS, Machine, eventually
 from testkit import SERVICES
+
+from marketswarm import users
 
 INSTALL = f"/{SOURCE}/packaging/install.sh"
 NO_TRACE = (
@@ -115,9 +117,8 @@ def test_upgrade_and_downgrade_under_load_are_no_outage(boot: Boot, figure: Figu
     copy_checkout(host.root / SOURCE)
     host.active(*UNITS)
     # As fast as the machine has nothing else to do: other hosts are on it too.
-    host.run(
-        "systemd-run", "--quiet", "--unit=load", "--nice=19", "redis-benchmark", "-c", "1", "-t", "get", "-l", "-q"
-    )
+    busy = ("redis-benchmark", *host.login(), "-c", "1", "-t", "get", "-l", "-q")
+    host.run("systemd-run", "--quiet", "--unit=load", "--nice=19", *busy)
     host.run("systemd-run", "--quiet", "--unit=ear", *host.redis_cli(), "PSUBSCRIBE", "*:heartbeat")
     before, buses = starts(host), [host.pid(bus) for bus in BUSES]
     for number, (old, new) in enumerate((("0.1.0", "0.1.1"), ("0.1.1", "0.1.0")), start=1):
@@ -225,6 +226,7 @@ def test_uninstalled_nothing_of_it_runs_and_config_and_data_stay(host: Machine) 
         "/etc/marketswarm/marketswarm.env",
         "/var/lib/marketswarm",
         "/var/lib/private/marketswarm",
+        *(f"/{PASSWORDS}/{user}" for user in users.OWN),
     }
     assert host.tries("systemctl", "is-enabled", "redis-server.service").stdout.strip() == "disabled"
     # Back again, over what stayed, and away for good.

@@ -23,7 +23,6 @@ READERS = (RSS_AGG, VEXY_AI)
 PORT = 8000
 INTERVAL_SEC = 0.3
 STOP_SEC = 2.0
-NOBODY = ("setpriv", "--reuid=65534", "--clear-groups")
 """What runs a command as an ordinary user."""
 PARSER = "marketswarm[.]services[.]rss_agg[.]parsing"
 """What pgrep(1) finds the process by that reads documents."""
@@ -234,9 +233,9 @@ def test_an_operator_sees_what_comes_in_and_what_is_made_of_it(swarm: Machine, s
     assert sorted(one["title"] for one in found) == sorted(titles(20))
     for name, says in ((RSS_AGG, "1 feed(s), 0 broken; 20 item(s)"), (VEXY_AI, "20 item(s) worked through")):
         eventually(functools.partial(shows, swarm, name, says), f"{name}: {says}", 10)
-    row = swarm.run(*NOBODY, "marketswarm", "feeds").splitlines()[1].split()
+    row = swarm.run("marketswarm", "feeds").splitlines()[1].split()
     assert (row[:2], row[5:7]) == (["news", "ok"], ["20", "20"]), row
-    said = swarm.run(*NOBODY, "marketswarm", "queue")
+    said = swarm.run("marketswarm", "queue")
     assert "rss:queue on market-redis: 20 of about" in said
     assert "group vexy_ai: nothing waits" in said
     assert "alive" in said
@@ -401,7 +400,7 @@ def test_what_may_not_be_asked_and_what_is_not_there_are_said_once(swarm: Machin
     )
     seed(swarm, *feeds)
     eventually(lambda: min(failures(swarm).values()) >= 4, lambda: f"each fails often: {failures(swarm)}", 30)
-    shown = swarm.tries(*NOBODY, "marketswarm", "feeds")
+    shown = swarm.tries("marketswarm", "feeds")
     assert shown.returncode == 1
     for says in (
         "leads to a private address (127.0.0.1 is on loopback)",

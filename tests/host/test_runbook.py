@@ -42,7 +42,7 @@ def test_a_killed_service_is_back_by_itself(swarm: Machine) -> None:
 
 def test_a_service_that_does_not_come_up_again_is_told_from_one_that_was_stopped(swarm: Machine) -> None:
     """Its process is gone, and systemd has started another one, which waits for a truth that there is not."""
-    swarm.run("sh", "-euc", "echo TRUTH_REDIS_KEY=nowhere > /etc/marketswarm/mesh.env")
+    swarm.run("sh", "-euc", "echo TRUTH_REDIS_URL=redis://127.0.0.1:1 > /etc/marketswarm/mesh.env")
     swarm.systemctl("kill", "--signal=KILL", unit("mesh"))
     swarm.alerted("mesh", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
     assert swarm.alerts()[0]["reason"] == "restarting"

@@ -91,7 +91,7 @@ def titles(host: Machine) -> list[tuple[str, str]]:
 
 def test_a_target_is_proved_and_told_of_an_outage_and_its_end(telling: Machine) -> None:
     """An ordinary user has a test sent by both; healer tells what it announces; sentinel, which may, tells nothing."""
-    said = telling.run(*NOBODY, "marketswarm", "notify", "test")
+    said = telling.run("marketswarm", "notify", "test")
     assert said.count("delivered: HTTP 204") == 2, said
     tests = titles(telling)
     assert sorted(sender for sender, _ in tests) == ["healer", "sentinel"]

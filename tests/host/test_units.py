@@ -85,7 +85,7 @@ def test_a_secret_reaches_its_service_and_nobody_else(swarm: Machine) -> None:
         path = f"/etc/marketswarm/credentials/{name}"
         swarm.run("sh", "-c", f"printf {secret} > {path}")
         swarm.systemctl("restart", unit(service))
-        assert swarm.run("ls", f"/run/credentials/{unit(service)}").split() == [name]
+        assert swarm.run("ls", f"/run/credentials/{unit(service)}").split() == [name, service]
         assert swarm.run("cat", f"/run/credentials/{unit(service)}/{name}") == secret
         assert secret not in swarm.run("sh", "-c", f"tr '\\0' '\\n' < /proc/{swarm.pid(unit(service))}/environ")
         assert secret not in swarm.run("journalctl", "--no-pager")

@@ -141,6 +141,8 @@ class Server:
             case [b"CLIENT", b"SETNAME", name]:
                 client.name = name
                 client.connection.send(b"+OK\r\n")
+            case [b"CLIENT", b"NO-EVICT", b"ON"]:
+                client.connection.send(b"+OK\r\n")
             case [b"CLIENT", b"LIST"]:
                 lines = [b"id=1 name=%b" % name for name in [*self.connected, client.name]]
                 client.connection.send(_bulk(b"\n".join(lines)))
