@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from marketswarm import names, refusals
 from marketswarm.address import Address
+from marketswarm.alertlog import ALERTS, Log, entries
 from marketswarm.errors import (
     BusRefusedError,
     BusUnreachableError,
@@ -26,7 +27,6 @@ from marketswarm.trouble import hint
 TIMEOUT_SEC = 1.0
 FENCED = "FENCED"
 """The word in an answer by which a script of ours refuses to write for who owns the service no more."""
-_LOOK_BACK = 100
 _CHUNK = 1000
 _FEW = 100
 _AWAY = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "ERR max number of clients reached", "max number of clients reached")
@@ -184,19 +184,20 @@ class Bus:
         """Store what healer keeps of these services."""
         await self.set_fields(names.RECORDS, records)
 
-    async def record(self, entries: Sequence[Entry], *, channel: str | None, unsure: bool = False) -> None:
-        """Keep verdicts, all or nothing: append them to the alert log, set ``health:<svc>``, publish them in order.
+    async def record(
+        self, entries: Sequence[Entry], *, channel: str | None, unsure: bool = False, log: Log = ALERTS
+    ) -> None:
+        """Keep verdicts, all or nothing: append them to the log, set ``health:<svc>``, publish them in order.
 
         ``unsure``: an earlier try was given up, and a server that hung meanwhile may have carried it out when it went
         on; if it has, nothing is done.
         """
         logged = [entry.event for entry in entries if entry.log]
         if unsure and logged:
-            kept = {event for _, event in await self.last(names.ALERT_LOG, _LOOK_BACK + len(logged))}
-            if kept.issuperset(logged):
+            (answer,) = await self.ask([log.question(logged)])
+            if log.has(logged, answer):
                 return
-        to_log: tuple[str | int, ...] = ("XADD", names.ALERT_LOG, "MAXLEN", "~", names.ALERT_LOG_MAXLEN, "*")
-        commands: list[Command] = [(*to_log, names.ALERT_LOG_FIELD, event) for event in logged]
+        commands = log.append(logged)
         health = {names.health_key(entry.health_of): entry.event for entry in entries if entry.health_of}
         if health:
             commands.append(("MSET", *(word for pair in health.items() for word in pair)))
@@ -278,16 +279,6 @@ class Bus:
     def _refused(self, refusal: Refusal, command: Command | None) -> BusRefusedError:
         kind = NoGroupError if str(refusal).startswith("NOGROUP") else BusRefusedError
         return kind(f"{self.name} at {self.address} {refusals.explained(reason(refusal), self.address, command)}")
-
-
-def entries(answer: Iterable[tuple[bytes, Sequence[bytes] | None]]) -> list[tuple[str, bytes]]:
-    """Read entries of a stream as the wire has them; of one that was dropped meanwhile nothing is left to read."""
-    return events((entry, dict(zip(words[::2], words[1::2], strict=True))) for entry, words in answer if words)
-
-
-def events(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[tuple[str, bytes]]:
-    """Make of the entries of an alert log their ids and alerts."""
-    return [(entry_id.decode(), fields.get(names.ALERT_LOG_FIELD.encode(), b"")) for entry_id, fields in entries]
 
 
 def connect(buses: Mapping[str, Address], *, client_name: str) -> dict[str, Bus]:

@@ -14,7 +14,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from marketswarm.address import Address
-from marketswarm.bus import TIMEOUT_SEC, Bus, events
+from marketswarm.alertlog import events
+from marketswarm.bus import TIMEOUT_SEC, Bus
 from marketswarm.errors import reason
 from marketswarm.line import Command, NotRedis, Refusal
 

@@ -44,6 +44,8 @@ ALERT_CHANNEL: Final = "healer:alerts"
 ALERT_LOG: Final = "healer:alerts:log"
 ALERT_LOG_FIELD: Final = "event"
 ALERT_LOG_MAXLEN: Final = 10_000
+PASSED_ON_FIELD: Final = "passed_on"
+"""Of an entry of the alert log that was passed on, and is published on another bus: which process does that."""
 RECORDS: Final = "healer:records"
 """A hash: what healer keeps of each service, for itself after a restart and for ``marketswarm status``."""
 
@@ -105,6 +107,10 @@ PROBES: Final = "massive:probes"
 PROBES_LOG_MAXLEN: Final = 10_000
 PROBES_TOLD: Final = "massive:told"
 """A hash on system-redis, a field a target: the probe_failed that was told of it and has not ended."""
+PROBE_ALERTS: Final = "massive:alerts"
+"""A stream on system-redis: what massive announces, until healer or sentinel has passed it on to the alert log."""
+PROBE_ALERTS_LAST: Final = "massive:alerts:last"
+"""A string: the newest of it, which tells massive what of it the bus has taken, whoever has passed that on since."""
 DEFAULT_PROBE_INTERVAL_SEC: Final = 30.0
 DEFAULT_PROBE_FAILS: Final = 2
 DEFAULT_NET_TIMEOUT_SEC: Final = 5.0

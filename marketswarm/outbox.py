@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from marketswarm import names
-from marketswarm.bus import Bus, entries
+from marketswarm.alertlog import entries
+from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError
 from marketswarm.messages import encode
 from marketswarm.notices.incidents import Incident, decode_incident

@@ -1,10 +1,10 @@
-"""Waits for a bus, where giving up would lose something."""
+"""Waits for a bus, where giving up would lose something, or do it twice."""
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.pacing import Backoff
@@ -28,3 +28,17 @@ async def until_taken(call: Callable[[], Awaitable[_T]]) -> _T:
                 refusal = str(error)
                 _log.error("%s; it is tried again until it is taken", error)
             await asyncio.sleep(backoff.next_sec())
+
+
+async def whole(step: Coroutine[Any, Any, None]) -> None:
+    """Let a step that has begun come to its end also when this task is cancelled: half-known, it would be done twice.
+
+    A bus bounds it by its timeout.
+    """
+    task = asyncio.create_task(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        task.exception()  # what has failed is still to be done; nobody is there to try it again now
+        raise

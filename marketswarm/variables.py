@@ -68,7 +68,7 @@ VARIABLES: Final = (
     ),
     Variable(
         (names.ENV_ALERT_CHANNEL,),
-        "healer, sentinel, massive",
+        _TELLERS,
         "where alerts go if truth does not say",
         f"`{names.ALERT_CHANNEL}`",
     ),

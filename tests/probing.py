@@ -9,6 +9,8 @@ from typing import Any
 from testkit import INTERVAL_SEC, Swarm, truth
 
 PROBES, TOLD = "massive:probes", "massive:told"
+ANNOUNCED = "massive:alerts"
+"""What massive has announced and nobody has passed on: in a swarm without healer and sentinel, all of it."""
 
 
 def probing(*probes: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -36,6 +38,11 @@ def result(swarm: Swarm, name: str = "broker") -> dict[str, Any] | None:
     """Read the latest result of a target."""
     raw: Any = swarm.market.client.hget(PROBES, name)
     return json.loads(raw) if raw else None
+
+
+def announced(swarm: Swarm) -> list[tuple[str, str]]:
+    """Say which alerts massive has announced that nobody has passed on: types and names."""
+    return [(alert["type"], alert["probe"]) for alert in swarm.system.alerts(ANNOUNCED)]
 
 
 def told(swarm: Swarm) -> list[tuple[str, str]]:

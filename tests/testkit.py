@@ -214,9 +214,9 @@ class Server:
         raw = self.client.get(key)
         return json.loads(raw) if isinstance(raw, bytes) else None
 
-    def alerts(self) -> list[dict[str, Any]]:
-        """What the alert log holds."""
-        entries: Any = self.client.xrange("healer:alerts:log")
+    def alerts(self, stream: str = "healer:alerts:log") -> list[dict[str, Any]]:
+        """What the alert log holds, or another stream of alerts."""
+        entries: Any = self.client.xrange(stream)
         return [json.loads(fields[b"event"]) for _, fields in entries]
 
     def alert_types(self, service: str | None = None) -> list[str]:

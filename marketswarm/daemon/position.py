@@ -15,7 +15,7 @@ class Concern:
     """What of a truth concerns a service: where two truths agree in it, the work goes on over the change.
 
     For every service its position, its section and the buses; for the watchers also whom they watch, where alerts go,
-    and how people are told; for massive where alerts go, and for mesh where everybody stands.
+    and how people are told; for mesh where everybody stands.
     """
 
     position: Position
@@ -92,6 +92,6 @@ def concern(name: str, truth: Truth, settings: Settings) -> Concern:
         section=truth.services.get(name),
         buses={bus: settings.address(bus, urls) for bus in urls},
         watched=tuple(sorted(watched_by(name, truth, settings), key=lambda at: at.service)),  # no matter in which order
-        alerts_to=truth.alerts_to(settings.alert_channel) if watcher or name == names.MASSIVE else None,
+        alerts_to=truth.alerts_to(settings.alert_channel) if watcher else None,
         telling=truth.telling() if watcher else None,
     )

@@ -145,6 +145,8 @@ def _massive(duties: Duties, _: Position) -> Given:
     yield results.bus, Grant(("hgetall", "hset", "hdel"), (results.key,))
     yield results.bus, Grant(("xadd",), (pattern(names.probes_log(results.name)),))
     yield names.SYSTEM_BUS, Grant(("hgetall", "hset", "hdel"), (names.PROBES_TOLD,))
+    yield names.SYSTEM_BUS, Grant(("xadd",), (names.PROBE_ALERTS,))
+    yield names.SYSTEM_BUS, Grant(("get", "set"), (names.PROBE_ALERTS_LAST,))
 
 
 def _mesh(duties: Duties, at: Position) -> Given:
@@ -186,14 +188,17 @@ def _tells(duties: Duties) -> Given:
     """What those do who announce alerts and tell people."""
     where = duties.truth.alerts_to(duties.choices.alert_channel)
     yield where.bus, Grant(("publish",), channels=(pattern(where.key),))
-    log = ("xadd", "xgroup|create", "xreadgroup", "xautoclaim", "xack", "xread", "xrange", "xrevrange")
+    log = ("xadd", "xgroup|create", "xreadgroup", "xautoclaim", "xack", "xread", "xrange", "xrevrange", "xlen")
     yield names.SYSTEM_BUS, Grant(log, (names.ALERT_LOG,))
     yield names.SYSTEM_BUS, Grant(("xadd", "xrange", "xdel"), (names.DEAD_LETTERS,))
     hashes = ("hget", "hgetall", "hmget", "hset", "hdel")
     yield names.SYSTEM_BUS, Grant(hashes, (names.RECORDS, names.ACKS, names.notify_records("*")))
     yield names.SYSTEM_BUS, Grant(("hgetall",), reading(names.SILENCES))
     yield names.SYSTEM_BUS, Grant(("get", "set", "pexpire", "del"), (names.NOTIFY_LEASE,))
-    yield names.SYSTEM_BUS, Grant(("xread", "xrange", "xrevrange"), reading(names.NOTIFY_ASKED, names.ALERT_LOG))
+    rung_by = reading(names.NOTIFY_ASKED, names.ALERT_LOG, names.PROBE_ALERTS)
+    yield names.SYSTEM_BUS, Grant(("xread", "xrange", "xrevrange"), rung_by)
+    yield names.SYSTEM_BUS, Grant(("eval",), (names.PROBE_ALERTS, names.ALERT_LOG))
+    yield names.SYSTEM_BUS, Grant(("xdel",), (names.PROBE_ALERTS,))
     yield names.SYSTEM_BUS, Grant(("rpush", "expire"), (names.notify_answers("*"),))
 
 

@@ -16,6 +16,8 @@ _BY_START: Final = {
     "vexy:story": (names.VEXY_AI,),
 }
 """Who writes what begins so, up to a colon."""
+_SHARED: Final = {names.PROBE_ALERTS: (names.MASSIVE, *names.WATCHERS)}
+"""What more than one service writes: here, one puts in what others take out."""
 _BY_END: Final = (names.HEARTBEAT_SUFFIX, *(key("") for key in (names.owner_key, names.token_key, names.standbys_key)))
 """What ends so belongs to the service whose name is before it."""
 
@@ -25,6 +27,8 @@ def kept_for(key: str, service: str) -> tuple[str, ...]:
 
     A key whose pattern means more than itself is kept where it means what is.
     """
+    if key in _SHARED:
+        return () if service in _SHARED[key] else _SHARED[key]
     meant = pattern(key)
     for end in _BY_END:
         if could_mean(meant[-len(end) :], end):

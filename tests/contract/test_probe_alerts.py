@@ -1,4 +1,4 @@
-"""What massive tells of a probe: stored, remembered and published in one step."""
+"""What massive tells of a probe: announced and remembered in one step, for others to pass on."""
 
 import asyncio
 import json
@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from probing import ANNOUNCED
 from testkit import Server, Swarm, eventually, listening, watching
 
 from marketswarm import names
+from marketswarm.alertlog import PROBE_ALERTS
 from marketswarm.bus import Bus
 from marketswarm.errors import BusUnreachableError
 from marketswarm.line import Command
@@ -22,12 +24,16 @@ OK = ProbeOk("massive", "broker", 90.5, 1762433488)
 
 
 class WatchedBus(Bus):
-    """A bus that knows what it was asked; ``gives_up`` is how many answers come too late."""
+    """A bus that knows what it was asked; ``gives_up`` is how many answers come too late.
+
+    ``meanwhile`` is done before that is known.
+    """
 
     def __init__(self, server: Server) -> None:
         super().__init__(names.SYSTEM_BUS, server.address, client_name="marketswarm:test", loud=False)
         self.asked: list[list[Command]] = []
         self.gives_up = 0
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def ask(self, commands: Sequence[Command], *, refusals: bool = False) -> list[Any]:
         """Ask, and note it."""
@@ -35,6 +41,7 @@ class WatchedBus(Bus):
         answers = await super().ask(commands, refusals=refusals)
         if self.gives_up and ("MULTI",) in commands:
             self.gives_up -= 1
+            self.meanwhile()
             raise BusUnreachableError("no answer in time")
         return answers
 
@@ -45,13 +52,16 @@ def told(server: Server) -> dict[str, bytes]:
     return {field.decode(): value for field, value in found.items()}
 
 
-def record(server: Server, act: Callable[[Recorder], None], gives_up: int = 0) -> WatchedBus:
-    """Let a recorder tell what it is given."""
+def record(
+    server: Server, act: Callable[[Recorder], None], gives_up: int = 0, meanwhile: Callable[[], None] | None = None
+) -> WatchedBus:
+    """Let massive's recorder tell what it is given."""
 
     async def run() -> WatchedBus:
         bus = WatchedBus(server)
         bus.gives_up = gives_up
-        recorder = Recorder(bus, bus, names.ALERT_CHANNEL)
+        bus.meanwhile = meanwhile or bus.meanwhile
+        recorder = Recorder(bus, bus, "", log=PROBE_ALERTS)
         act(recorder)
         task = asyncio.create_task(recorder.run())
         await asyncio.to_thread(eventually, lambda: not recorder.waiting, "all is told")
@@ -73,16 +83,20 @@ def announcing(*alerts: Alert) -> Callable[[Recorder], None]:
 
 
 def test_a_probe_that_fails_is_remembered_in_the_step_that_tells_of_it(swarm: Swarm) -> None:
-    """One transaction holds the log, the memory and the publication; there is no health of it."""
+    """One transaction holds the announcement and the memory; no health, nothing of healer's, and no publication."""
     with listening(swarm.system, names.ALERT_CHANNEL) as heard:
         bus = record(swarm.system, announcing(FAILED))
-        eventually(heard, "the alert is heard")
-        assert heard() == [encode(FAILED)]
+        assert heard() == []
     assert told(swarm.system) == {"broker": encode(FAILED)}
-    assert swarm.system.alerts() == [json.loads(encode(FAILED))]
-    (commands,) = (asked for asked in bus.asked if ("MULTI",) in asked)
-    assert [command[0] for command in commands] == ["MULTI", "XADD", "HSET", "PUBLISH", "EXEC"]
-    assert swarm.system.client.keys("health:*") == []
+    assert swarm.system.alerts(ANNOUNCED) == [json.loads(encode(FAILED))]
+    assert [command[:2] for asked in bus.asked for command in asked] == [
+        ("MULTI",),
+        ("XADD", "massive:alerts"),
+        ("SET", "massive:alerts:last"),
+        ("HSET", "massive:told"),
+        ("EXEC",),
+    ]
+    assert [key for pattern in ("healer:*", "health:*") for key in swarm.system.client.keys(pattern)] == []
 
 
 def test_the_end_of_it_is_no_longer_remembered(swarm: Swarm) -> None:
@@ -91,26 +105,47 @@ def test_the_end_of_it_is_no_longer_remembered(swarm: Swarm) -> None:
     bus = record(swarm.system, announcing(OK))
     assert told(swarm.system) == {"feed": encode(OTHER)}
     (commands,) = (asked for asked in bus.asked if ("MULTI",) in asked)
-    assert [command[0] for command in commands] == ["MULTI", "XADD", "HDEL", "PUBLISH", "EXEC"]
+    assert [command[0] for command in commands] == ["MULTI", "XADD", "SET", "HDEL", "EXEC"]
 
 
 @pytest.mark.parametrize(
     ("alerts", "left"),
     [
         ((FAILED, OK), {}),
+        ((OK,), {}),
         ((FAILED, OK, AGAIN), {"broker": encode(AGAIN)}),
         ((FAILED, AGAIN), {"broker": encode(AGAIN)}),
         ((OK, FAILED), {"broker": encode(FAILED)}),
     ],
 )
 @pytest.mark.parametrize("gives_up", [0, 1, 2])
+@pytest.mark.parametrize("passed_on", [False, True])
 def test_of_many_in_one_step_the_last_is_remembered(
-    swarm: Swarm, alerts: tuple[Alert, ...], left: dict[str, bytes], gives_up: int
+    swarm: Swarm, alerts: tuple[Alert, ...], left: dict[str, bytes], gives_up: int, *, passed_on: bool
 ) -> None:
-    """In their order, and once, though the bus had taken what nobody waited for any more."""
-    record(swarm.system, announcing(*alerts), gives_up)
+    """In their order, and once, though the bus had taken what nobody waited for any more, and it was passed on."""
+    gone: list[dict[str, Any]] = []
+
+    def pass_on() -> None:
+        gone.extend(swarm.system.alerts(ANNOUNCED))
+        swarm.system.client.xtrim(ANNOUNCED, maxlen=0, approximate=False)
+
+    record(swarm.system, announcing(*alerts), gives_up, pass_on if passed_on else None)
     assert told(swarm.system) == left
-    assert swarm.system.alerts() == [json.loads(encode(alert)) for alert in alerts]
+    assert gone + swarm.system.alerts(ANNOUNCED) == [json.loads(encode(alert)) for alert in alerts]
+    assert len(gone) == (len(alerts) if passed_on and gives_up else 0)
+
+
+def test_what_a_bus_has_lost_with_the_answer_is_announced_again(swarm: Swarm) -> None:
+    """It came back empty: that it had taken the alert helps nobody."""
+    record(swarm.system, announcing(OTHER))
+
+    def empty() -> None:
+        swarm.system.client.flushall()
+
+    record(swarm.system, announcing(FAILED), 1, empty)
+    assert told(swarm.system) == {"broker": encode(FAILED)}
+    assert swarm.system.alerts(ANNOUNCED) == [json.loads(encode(FAILED))]
 
 
 def test_a_probe_is_silenced_and_acknowledged_by_its_name(swarm: Swarm) -> None:

@@ -5,13 +5,14 @@ Addresses of all kinds are the host's own here, so whatever is sent to one arriv
 
 import json
 import re
+import time
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 from host.conftest import Boot
-from host.layout import BUSES, DROP_INS, NAME_SERVER, UNITS, document, drop_in, open_to, unit
+from host.layout import BUSES, DROP_INS, NAME_SERVER, TIMEOUT_SEC, UNITS, document, drop_in, open_to, unit
 from host.machine import MARKET, SYSTEM, Machine, eventually
 from testkit import SERVICES
 
@@ -132,6 +133,21 @@ def test_only_root_and_the_group_open_a_socket(untouched: Machine) -> None:
         assert untouched.run(*member, *ping).strip() == "PONG"
         assert untouched.run("stat", "-c", "%a %G", path).split() == ["770", "marketswarm"]
         assert untouched.run("stat", "-c", "%a %G", path.rpartition("/")[0]).split() == ["750", "marketswarm"]
+
+
+def test_a_bus_that_hangs_behind_its_socket_is_lost_once_and_misses_nobody(swarm: Machine) -> None:
+    """Connections to it come about all the same, and what was sent is carried out later; who stops then is found."""
+    bus = BUSES[0]
+    swarm.signal(bus, "STOP")
+    swarm.logs(unit("healer"), "bus_lost system-redis")
+    time.sleep(TIMEOUT_SEC)
+    swarm.systemctl("stop", unit("mesh"))
+    time.sleep(TIMEOUT_SEC)
+    swarm.signal(bus, "CONT")
+    swarm.alerted("system-redis", "bus_lost", "bus_ok")
+    swarm.alerted("mesh", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
+    time.sleep(TIMEOUT_SEC)
+    assert {alert.get("svc") for alert in swarm.alerts() if "svc" in alert} == {"mesh"}
 
 
 # --- networks ---

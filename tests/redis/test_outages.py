@@ -17,8 +17,6 @@ from testkit import INTERVAL_SEC, TIMEOUT_SEC, RealServer, Swarm, beating, event
 
 from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusUnreachableError
-from marketswarm.messages import ProbeFailed, ProbeOk, encode
-from marketswarm.services.watching.recorder import Recorder
 from marketswarm.services.watching.watcher import DRIFT_GRACE_SEC
 from marketswarm.truth import digest
 
@@ -170,32 +168,6 @@ def test_an_alert_that_a_hung_bus_took_after_all_is_not_stored_twice(system: Rea
             await bus.close()
 
     asyncio.run(run())
-
-
-def test_a_probe_that_fails_while_the_bus_hangs_is_told_and_remembered_once(system: RealServer) -> None:
-    """What was given up, and carried out when the server goes on, is not told again; the end comes behind it."""
-    failed = ProbeFailed("massive", "broker", "tls", "expired", 3, 1, 0.5)
-    other = ProbeFailed("massive", "feed", "dns", "no such name", 3, 2, 1.5)
-    ok = ProbeOk("massive", "broker", 12.5, 3)
-
-    async def run() -> None:
-        bus = Bus("system-redis", system.address, client_name="test")
-        recorder = Recorder(bus, bus, "healer:alerts")
-        await bus.ping()
-        system.hang()
-        recorder.announce(failed)
-        task = asyncio.create_task(recorder.run())
-        await asyncio.to_thread(eventually, recorder.unstored, "a try was given up")
-        recorder.announce(other)
-        recorder.announce(ok)
-        await asyncio.to_thread(system.resume)
-        await asyncio.to_thread(eventually, lambda: not recorder.waiting, "all is told")
-        task.cancel()
-        await bus.close()
-
-    asyncio.run(run())
-    assert system.alerts() == [json.loads(encode(alert)) for alert in (failed, other, ok)]
-    assert system.client.hgetall("massive:told") == {b"feed": encode(other)}
 
 
 def test_a_service_that_dies_with_the_bus_is_found(swarm: Swarm, system: RealServer) -> None:

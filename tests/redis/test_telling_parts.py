@@ -128,6 +128,35 @@ def test_the_bell_rings_for_each_burst_and_after_an_absence(system: RealServer) 
     asyncio.run(scene())
 
 
+def test_what_is_no_stream_keeps_the_bell_from_no_other(system: RealServer) -> None:
+    """Not at the start, nor when it becomes one in the midst; once it is a stream again it rings as well."""
+    rings: list[float] = []
+    streams = (names.ALERT_LOG, names.PROBE_ALERTS)
+
+    async def rung(times: int) -> None:
+        await asyncio.to_thread(eventually, lambda: len(rings) >= times, f"it has rung {times} times", 5)
+
+    async def scene() -> None:
+        async with connected(system, timeout_sec=12) as bus:
+            system.client.set(names.PROBE_ALERTS, "a string")
+            bell = asyncio.create_task(ring(bus, streams, lambda: rings.append(time.time())))
+            await rung(1)
+            system.client.xadd(names.ALERT_LOG, {"event": "x"})
+            await rung(2)
+            system.client.delete(names.PROBE_ALERTS)
+            system.client.xadd(names.ALERT_LOG, {"event": "x"})
+            await rung(3)
+            system.client.xadd(names.PROBE_ALERTS, {"event": "x"})
+            await rung(4)
+            system.client.set(names.PROBE_ALERTS, "a string")
+            for times in (5, 6):
+                system.client.xadd(names.ALERT_LOG, {"event": "x"})
+                await rung(times)
+            bell.cancel()
+
+    asyncio.run(scene())
+
+
 def test_what_one_has_read_and_not_told_the_other_finds(system: RealServer) -> None:
     """Two consumers of one group: entries, incidents, and what was on its way go over; what was told does not."""
 

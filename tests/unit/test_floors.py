@@ -13,7 +13,7 @@ GROUND = {"names", "unitnames", "users", "errors", "address", "place", "text", "
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables", "refusals"},
     {"liveness", "notices", "feeds", "probing", "rights"},
-    {"line", "isolated", "lookup", "trouble", "files"},
+    {"line", "isolated", "lookup", "trouble", "files", "alertlog"},
     {
         "clock",
         "passwords",

@@ -22,6 +22,8 @@ def test_keys_and_channels_are_those_of_the_contract() -> None:
     assert names.RECORDS == "healer:records"
     assert not names.RECORDS.endswith(names.HEARTBEAT_SUFFIX)
     assert names.PROBES_TOLD == "massive:told"
+    assert (names.PROBE_ALERTS, names.PROBE_ALERTS_LAST) == ("massive:alerts", "massive:alerts:last")
+    assert names.PASSED_ON_FIELD == "passed_on"
 
 
 def test_the_ids_of_alerts_never_change() -> None:

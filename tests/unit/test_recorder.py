@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from marketswarm.alertlog import ALERTS, PROBE_ALERTS, Log
 from marketswarm.bus import Entry
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.messages import (
@@ -62,13 +63,16 @@ class FakeBus:
         self.publish_fails: list[Exception | None] = []
         self.records_fail: list[Exception | None] = []
         self.fill_fails: list[Exception | None] = []
+        self.logs: set[Log] = set()
+        """Where alerts were appended."""
         self.batches: list[list[bytes]] = []
         """What was tried together."""
         self.unsure: list[bool] = []
         self.at_try: dict[int, Callable[[], object]] = {}
 
-    async def record(self, entries: Sequence[Entry], *, channel: str | None, unsure: bool) -> None:
+    async def record(self, entries: Sequence[Entry], *, channel: str | None, unsure: bool, log: Log) -> None:
         """Keep verdicts, all or nothing; what a try that was given up has kept is not kept again."""
+        self.logs.add(log)
         self.unsure.append(unsure)
         self.batches.append([entry.event for entry in entries])
         self.at_try.pop(len(self.batches), lambda: None)()
@@ -141,6 +145,10 @@ class Buses:
         """Make a recorder that writes to them."""
         return Recorder(cast("Any", self.log), cast("Any", self.alerts), CHANNEL, before=before)
 
+    def silent(self, before: Recorder | None = None) -> Recorder:
+        """Make one as massive's, which publishes nothing."""
+        return Recorder(cast("Any", self.log), cast("Any", self.alerts), "", before=before, log=PROBE_ALERTS)
+
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,11 +167,13 @@ def record(
     act: Callable[[Recorder], Any],
     until: Callable[[], bool],
     before: Recorder | None = None,
+    *,
+    silent: bool = False,
 ) -> Recorder:
     """Let a recorder work from what ``act`` hands it until something is so, and a while longer."""
 
     async def run() -> Recorder:
-        recorder = buses.recorder(before)
+        recorder = buses.silent(before) if silent else buses.recorder(before)
         task = asyncio.create_task(recorder.run())
         act(recorder)
         turns_left = 10_000
@@ -224,6 +234,7 @@ def test_an_alert_is_stored_and_published_in_one_go() -> None:
     record(buses, announce(MISS), stored(buses.log, 1))
     assert buses.log.details == [(encode(MISS), "rss_agg", True, CHANNEL)]
     assert buses.log.published == [(CHANNEL, encode(MISS))]
+    assert buses.log.logs == {ALERTS}
 
 
 def test_verdicts_that_wait_together_are_stored_together() -> None:
@@ -354,6 +365,31 @@ def test_which_probes_fail_is_remembered_with_the_alert(fails: list[Exception | 
     ]
     assert buses.log.kept == buses.log.heard == raw([BAD, MISS, GOOD])
     assert (recorder.waiting, set(recorder.missed)) == ([], {"rss_agg"})
+
+
+@pytest.mark.parametrize("fails", [[], [GONE], [LATE], [FULL], [FULL, GONE, LATE]])
+def test_who_has_no_channel_announces_for_others_to_publish(
+    caplog: pytest.LogCaptureFixture, fails: list[Exception | None]
+) -> None:
+    """In a stream of its own, once and in order; a bus that refuses to store it hears nothing either."""
+    buses = Buses()
+    buses.log.record_fails = [*fails]
+    recorder = record(buses, announce(BAD, GOOD), stored(buses.log, 2), silent=True)
+    assert buses.log.kept == raw([BAD, GOOD])
+    assert (buses.log.published, recorder.waiting, buses.log.logs) == ([], [], {PROBE_ALERTS})
+    errors = [line for logger, _, line in caplog.record_tuples if logger == module.__name__]
+    assert errors == ["alerts wait, since they cannot be stored: OOM"] * fails.count(FULL)
+
+
+def test_what_one_without_a_channel_could_not_store_its_next_life_does() -> None:
+    """It publishes it as little."""
+    buses = Buses()
+    buses.log.record_fails = [FULL] * 10_000
+    waiting = record(buses, announce(BAD), lambda: len(buses.log.batches) > 3, silent=True)
+    assert len(waiting.waiting) == 1
+    buses.log.record_fails.clear()
+    record(buses, announce(GOOD), stored(buses.log, 2), waiting, silent=True)
+    assert (buses.log.kept, buses.log.published) == (raw([BAD, GOOD]), [])
 
 
 def test_an_alert_is_one_line_in_the_journal(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from marketswarm import names
+from marketswarm.alertlog import PROBE_ALERTS
 from marketswarm.daemon import Daemon
 from marketswarm.messages import ProbeFailed, decode_alert
 from marketswarm.patience import until_taken
@@ -29,9 +30,10 @@ class _Past:
 async def work(daemon: Daemon) -> None:
     """Probe what the truth and the environment name, for ever."""
     past, probing = daemon.keep(_Past), daemon.settings.probing
-    where, results = daemon.truth.alerts_to(daemon.settings.alert_channel), daemon.truth.results_to()
+    results = daemon.truth.results_to()
     system = daemon.bus(names.SYSTEM_BUS)
-    recorder = past.recorder = Recorder(system, daemon.bus(where.bus), where.key, before=past.recorder)
+    # Only healer and sentinel write alerts: they pass on what stands there, and publish it.
+    recorder = past.recorder = Recorder(system, system, "", before=past.recorder, log=PROBE_ALERTS)
     prober = Prober(
         daemon,
         targets_of(daemon.truth, daemon.settings),

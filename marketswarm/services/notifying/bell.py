@@ -8,6 +8,7 @@ from typing import Final
 from marketswarm import names
 from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError, BusUnreachableError
+from marketswarm.line import Refusal
 from marketswarm.pacing import Backoff
 
 BLOCK_SEC: Final = 10.0
@@ -21,7 +22,8 @@ _RETRY_CAP_SEC: Final = 5.0
 async def ring(bus: Bus, streams: Sequence[str], news: Callable[[], None]) -> None:
     """Call ``news`` whenever one of the streams has grown, for ever; and once whenever the bus is there again.
 
-    Of a burst it tells once: whoever is called reads all there is.
+    Of a burst it tells once: whoever is called reads all there is. What is no stream, whoever has put that there, rings
+    no bell and keeps the others from none; it is looked at again from time to time.
     """
     backoff = Backoff(random.random, cap_sec=_RETRY_CAP_SEC)
     while True:
@@ -31,8 +33,9 @@ async def ring(bus: Bus, streams: Sequence[str], news: Callable[[], None]) -> No
             backoff.reset()
             while True:
                 block_ms = round(BLOCK_SEC * 1000)
-                (answer,) = await bus.ask([("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", *streams, *last)])
-                if answer:
+                wanted = (*last.keys(), *last.values())
+                (answer,) = await bus.ask([("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", *wanted)])
+                if answer or len(last) < len(streams):
                     await asyncio.sleep(_SETTLE_SEC)
                     last = await _newest(bus, streams)
                     news()
@@ -40,10 +43,14 @@ async def ring(bus: Bus, streams: Sequence[str], news: Callable[[], None]) -> No
             await asyncio.sleep(backoff.next_sec())
 
 
-async def _newest(bus: Bus, streams: Sequence[str]) -> list[str]:
-    """The id of the last entry of each stream."""
-    answers = await bus.ask([("XREVRANGE", stream, "+", "-", "COUNT", 1) for stream in streams])
-    return [entries[0][0].decode() if entries else "0-0" for entries in answers]
+async def _newest(bus: Bus, streams: Sequence[str]) -> dict[str, str]:
+    """The id of the last entry of each, as far as they are streams."""
+    answers = await bus.ask([("XREVRANGE", stream, "+", "-", "COUNT", 1) for stream in streams], refusals=True)
+    return {
+        stream: entries[0][0].decode() if entries else "0-0"
+        for stream, entries in zip(streams, answers, strict=True)
+        if not isinstance(entries, Refusal)
+    }
 
 
-RUNG_BY: Final = (names.ALERT_LOG, names.NOTIFY_ASKED)
+RUNG_BY: Final = (names.ALERT_LOG, names.NOTIFY_ASKED, names.PROBE_ALERTS)

@@ -1,4 +1,4 @@
-"""One watcher's desk: it has a courier for each target while it is on duty, and answers commands."""
+"""One watcher's desk: it has a courier for each target while it is on duty, passes on, and answers commands."""
 
 import asyncio
 import contextlib
@@ -21,6 +21,7 @@ from marketswarm.services.notifying.courier import Courier, Send
 from marketswarm.services.notifying.deadman import Deadman
 from marketswarm.services.notifying.office import Office
 from marketswarm.services.notifying.proof import Proofs
+from marketswarm.services.notifying.relay import Passed, Relay
 from marketswarm.truth import maintenance_until
 
 GATHER_SEC: Final = 0.3
@@ -63,6 +64,8 @@ class Desk:
         self._lease_sec = min(LEASE_CAP_SEC, healer.timeout_sec / 2)
         self._office = Office(self._bus, daemon.name, daemon.clock, lease_sec=self._lease_sec)
         self._proofs = Proofs(self._bus, self._sends, self._words, watcher=daemon.name)
+        where = daemon.truth.alerts_to(daemon.settings.alert_channel)
+        self._relay = Relay(self._bus, daemon.bus(where.bus), where.key, daemon.clock, daemon.keep(Passed))
         self._news = {target: asyncio.Event() for target in self._sends}
         self._asked = asyncio.Event()
         self._at_work = {target: asyncio.Lock() for target in self._sends}
@@ -96,6 +99,7 @@ class Desk:
             async with asyncio.TaskGroup() as group:
                 group.create_task(ring(bell, RUNG_BY, self._ring))
                 group.create_task(self._answer())
+                group.create_task(self._relay.run())
                 if self._sends:
                     group.create_task(self._keep_office())
                 for target in self._sends:
@@ -114,6 +118,7 @@ class Desk:
     def _ring(self) -> None:
         self._wake()
         self._asked.set()
+        self._relay.ring()
 
     def _wake(self) -> None:
         """Have every courier look at what there is to do."""

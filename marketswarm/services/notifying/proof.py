@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from marketswarm import names
-from marketswarm.bus import Bus, entries
+from marketswarm.alertlog import entries
+from marketswarm.bus import Bus
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.messages import decode_alert, encode
 from marketswarm.notices.items import Item, Kind

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
 from marketswarm import names
+from marketswarm.alertlog import ALERTS, Log
 from marketswarm.bus import Bus, Entry
 from marketswarm.errors import BusRefusedError, BusUnreachableError
 from marketswarm.line import Command
@@ -27,6 +27,7 @@ from marketswarm.messages import (
     service_of,
 )
 from marketswarm.pacing import Backoff
+from marketswarm.patience import whole
 
 RETRY_CAP_SEC = 5.0
 BATCH = 500
@@ -51,11 +52,17 @@ class Recorder:
     alerts to another bus than system-redis, or the bus refuses to store, the publication is a step of its own.
     """
 
-    def __init__(self, log_bus: Bus, alert_bus: Bus, channel: str, before: "Recorder | None" = None) -> None:
-        """``before`` is the recorder of the life before this one: what it could not tell yet is told by this one."""
+    def __init__(
+        self, log_bus: Bus, alert_bus: Bus, channel: str, before: "Recorder | None" = None, *, log: Log = ALERTS
+    ) -> None:
+        """``before`` is the recorder of the life before this one: what it could not tell yet is told by this one.
+
+        Where ``channel`` is empty nothing is published: those who hand on what the ``log`` has do that.
+        """
         self._log_bus = log_bus
         self._alert_bus = alert_bus
         self._channel = channel
+        self._log = log
         self._waiting: list[_Verdict] = before.waiting if before else []
         self._missed: dict[str, bytes] = dict(before.missed) if before else {}
         self._notes_of: dict[str, bytes] = dict(before.notes) if before else {}
@@ -99,7 +106,7 @@ class Recorder:
             self._missed[alert.svc] = event
         elif service:
             self._missed.pop(service, None)
-        self._put(_Verdict(Entry(event, service, beside=_beside(alert, event)), published=False))
+        self._put(_Verdict(Entry(event, service, beside=_beside(alert, event)), published=not self._channel))
 
     def note(self, alert: Alert) -> None:
         """Store a verdict as a service's health where there is none, and tell nobody."""
@@ -174,7 +181,7 @@ class Recorder:
         """Store in order, up to the first failure."""
         for batch in self._batches():
             try:
-                await _whole(self._keep(batch))
+                await whole(self._keep(batch))
             except (BusUnreachableError, asyncio.CancelledError) as error:
                 for verdict in batch:
                     verdict.unsure = not verdict.stored
@@ -198,7 +205,7 @@ class Recorder:
     async def _keep(self, batch: list[_Verdict]) -> None:
         channel = self._channel if self._alert_bus is self._log_bus else None
         entries = [replace(found.entry, publish=False) if found.published else found.entry for found in batch]
-        await self._log_bus.record(entries, channel=channel, unsure=batch[0].unsure)
+        await self._log_bus.record(entries, channel=channel, unsure=batch[0].unsure, log=self._log)
         for verdict in batch:
             verdict.stored = True
             verdict.published = verdict.published or channel is not None
@@ -224,7 +231,7 @@ class Recorder:
         for verdict in self._waiting:
             if not verdict.published and (verdict.stored or self._refusal):
                 try:
-                    await _whole(self._send(verdict))
+                    await whole(self._send(verdict))
                 except (BusUnreachableError, BusRefusedError) as error:
                     _log.debug("not published: %s", error)
                     return
@@ -236,7 +243,8 @@ class Recorder:
     def _refused(self, error: BusRefusedError) -> None:
         if str(error) != self._refusal:
             self._refusal = str(error)
-            _log.error("alerts are published but cannot be stored: %s", error)
+            meanwhile = "are published but" if self._channel else "wait, since they"
+            _log.error("alerts %s cannot be stored: %s", meanwhile, error)
 
 
 def _beside(alert: Alert, event: bytes) -> Command | None:
@@ -254,17 +262,3 @@ async def _within(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-async def _whole(step: Coroutine[Any, Any, None]) -> None:
-    """Let a step that has begun come to its end also when this task is cancelled: half-known, it would be told twice.
-
-    A bus bounds it by its timeout.
-    """
-    task = asyncio.create_task(step)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        task.exception()  # what has failed is still waiting; nobody is there to try it again now
-        raise
