@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNPARSED: Final = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """Words that are another program's."""
+_NOT_YOURS: Final = "has no password for this that is yours to read; run it as root"
 
 
 @click.group(cls=Group, short_help="Who may do what on the buses.")
@@ -115,7 +116,7 @@ def _keeper(file: Path | None) -> "tuple[Keeper, Truth]":
     keeper = granting.keeper(environment)
     if keeper is None:
         where = environment.credentials or names.ENV_REDIS_CREDENTIALS
-        raise NotAllowedError(f"{where}: has no password for this that is yours to read; run it as root")
+        raise NotAllowedError(f"{where}: {_NOT_YOURS}")
     return keeper, parsed
 
 
@@ -164,12 +165,14 @@ def cli(bus: str, words: tuple[str, ...]) -> None:
       all others are those of redis-cli
     """
     from marketswarm import settings, users
-    from marketswarm.errors import BadEnvironmentError
+    from marketswarm.errors import BadEnvironmentError, NotAllowedError
 
     environment = settings.load(user=users.ADMIN)
     if bus not in names.DEFAULT_BUS_URLS and bus not in environment.buses:
         raise BadEnvironmentError(f"{bus}: no such bus; there are: {', '.join(names.DEFAULT_BUS_URLS)}")
     at = environment.address(bus)
+    if environment.credentials and at.password is None:
+        raise NotAllowedError(f"{environment.credentials}: {_NOT_YOURS}")
     program = shutil.which("redis-cli")
     if program is None:
         raise BadEnvironmentError("there is no redis-cli on PATH; apt install redis-tools")

@@ -203,7 +203,8 @@ def _kept_keys(truth: Truth) -> Iterator[str]:
         for index, point in enumerate(section.access_points.publish_to):
             if point.key and (writers := kept_for(point.key, name)):
                 loc = ("services", name, "access_points", "publish_to", index, "key")
-                yield line(loc, f"gives no right, {' and '.join(writers)} alone writes there{shown(loc, point.key)}")
+                who = f"{' and '.join(writers)} alone {'writes' if len(writers) == 1 else 'write'} there"
+                yield line(loc, f"gives no right, {who}{shown(loc, point.key)}")
 
 
 def _early_steps(truth: Truth) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import pytest
 from testkit import Swarm, free_port, listening, truth
 
 
@@ -123,3 +124,45 @@ def test_show_prints_what_is_stored(swarm: Swarm) -> None:
     swarm.seed()
     done = swarm.command("marketswarm", "truth", "show", "--bus", "market-redis")
     assert json.loads(done.stdout) == truth()
+
+
+OPEN = "warning: system-redis and market-redis without users: anybody who reaches them can forge beats"
+
+
+def test_buses_that_are_open_are_warned_of_once(swarm: Swarm) -> None:
+    """For all of them in one line that says what to do, after the work is done; with users there is none of it.
+
+    Nothing is said of rights beyond that: here nobody gives any.
+    """
+    for said in ("is now", "unchanged"):
+        path = str(swarm.write(truth()))
+        done = swarm.command("marketswarm-seed", "--truth", path, REDIS_CREDENTIALS=credentials(swarm))
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        about_rights = [line for line in lines if "rights" in line or "users" in line]
+        assert sum(said in line for line in lines) == 2
+        if swarm.system.users:
+            assert about_rights == []
+        else:
+            assert about_rights == lines[-1:]
+            assert lines[-1].startswith(OPEN)
+            assert lines[-1].endswith("marketswarm acl show")
+
+
+def credentials(swarm: Swarm) -> str:
+    """A folder with the seed's own password alone, as its unit has it; none where the buses have no users."""
+    if not swarm.system.users:
+        return ""
+    folder = swarm.directory / "of-the-unit"
+    folder.mkdir(exist_ok=True)
+    (folder / "marketswarm-seed").write_text(swarm.system.users.passwords.of("marketswarm-seed"), encoding="ascii")
+    return str(folder)
+
+
+@pytest.mark.parametrize("words", [["--check"], ["--diff"], ["--restore", "--wait-sec", "1"]])
+def test_who_only_looks_is_not_warned(swarm: Swarm, words: list[str]) -> None:
+    """It is said where the truth is put on a bus."""
+    swarm.seed()
+    done = swarm.command("marketswarm-seed", "--truth", str(swarm.write(truth())), *words)
+    assert done.returncode == 0
+    assert "without users" not in done.stdout + done.stderr

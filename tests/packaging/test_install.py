@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 from testkit import SERVICES, need
 
-from marketswarm import names, unitnames
+from marketswarm import names, unitnames, users
 from marketswarm.cli.manual import man_pages
+from marketswarm.rights import AclFile
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -25,6 +27,7 @@ INSTANCES = {
     "marketswarm-failed@.service": ["marketswarm@mesh.service"],
 }
 FOLDER = "usr/local/lib/systemd/system"
+ACL_FILES = list(unitnames.redis_acls().values())
 OF_LOGINS = ("passwd", "group", "shadow", "gshadow")
 """Files of /etc that systemd-sysusers makes and keeps."""
 MAX_EXPOSURE = {"egress": 1.1, "bus": 1.0, "closed": 0.3}
@@ -50,16 +53,16 @@ def test_every_shipped_unit_is_laid_down_byte_for_byte(root: Path) -> None:
     """With its drop-ins and the catalog, as files: a link of the checkout would lead nowhere on a host."""
     laid = {path.relative_to(root / FOLDER): path for path in (root / FOLDER).rglob("*") if path.is_file()}
     catalog = {name for name in SHIPPED if name.suffix == ".catalog"}
-    users = {name for name in SHIPPED if name.parts[0] == "sysusers.d"}
+    elsewhere = {name for name in SHIPPED if name.parts[0] in ("sysusers.d", "tmpfiles.d")}
     assert {name: path.read_bytes() for name, path in laid.items()} == {
-        name: path.read_bytes() for name, path in SHIPPED.items() if name not in catalog | users
+        name: path.read_bytes() for name, path in SHIPPED.items() if name not in catalog | elsewhere
     }
     assert not any(path.is_symlink() for path in laid.values())
     assert len(catalog) == 1
     for name in catalog:
         assert (root / "usr/local/lib/systemd/catalog" / name).read_bytes() == SHIPPED[name].read_bytes()
-    assert len(users) == 1
-    for name in users:
+    assert {str(name) for name in elsewhere} == {"sysusers.d/marketswarm.conf", "tmpfiles.d/marketswarm.conf"}
+    for name in elsewhere:
         assert (root / "usr/local/lib" / name).read_bytes() == SHIPPED[name].read_bytes()
 
 
@@ -107,14 +110,82 @@ def test_every_config_file_is_laid_down_byte_for_byte(root: Path) -> None:
         path.relative_to(ROOT / "etc"): path.read_bytes() for path in (ROOT / "etc").rglob("*") if path.is_file()
     }
     folder = root / "etc/marketswarm"
-    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == shipped
+    made = {root / users.PASSWORDS.lstrip("/"), *(root / Path(file).parent.relative_to("/") for file in ACL_FILES)}
+    laid = [path for path in folder.rglob("*") if path.is_file() and path.parent not in made]
+    assert {path.relative_to(folder): path.read_bytes() for path in laid} == shipped
+
+
+def test_the_users_of_the_buses_are_made_at_once(root: Path) -> None:
+    """So that the first start finds them: a password for each, and what each bus has its users from.
+
+    They belong to the user that keeps them, and nobody else can read them but root.
+    """
+    folder = root / users.PASSWORDS.lstrip("/")
+    assert {path.name for path in folder.iterdir()} == {*SERVICES, *users.OWN}
+    files = [root / file.lstrip("/") for file in ACL_FILES]
+    for file in files:
+        rules = AclFile.parse(file.read_text(encoding="utf-8")).rules
+        assert rules.keys() == {users.DEFAULT, *SERVICES, *users.OWN}
+        assert all(("#" in given) is (user != users.DEFAULT) for user, given in rules.items())
+    private = [*files, *folder.iterdir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+    assert {stat.S_IMODE(path.parent.stat().st_mode) for path in private} == {0o700}
+    if shutil.which("systemd-tmpfiles") and os.geteuid() == 0:
+        user = next(
+            line for line in (root / "etc/passwd").read_text(encoding="utf-8").splitlines() if "marketswarm" in line
+        )
+        owner = tuple(map(int, user.split(":")[2:4]))
+        owned = [*private, *{path.parent for path in private}]
+        assert {(path.stat().st_uid, path.stat().st_gid) for path in owned} == {owner}
+
+
+def test_every_login_that_a_unit_loads_is_made(root: Path) -> None:
+    """Each unit loads its own alone, under the name of its user, and is told where; a missing one keeps it down."""
+    found = {}
+    for name, path in SHIPPED.items():
+        text = path.read_text(encoding="utf-8")
+        for user, file in re.findall(rf"^LoadCredential=([\w%-]+):{users.PASSWORDS}/(\S+)$", text, re.MULTILINE):
+            assert user == file
+            assert "\nEnvironment=REDIS_CREDENTIALS=%d\n" in text
+            found[str(name)] = user
+    assert found == {
+        "marketswarm@.service": "%i",
+        "marketswarm-bootstrap.service": users.SEED,
+        "marketswarm-reseed.service": users.SEED,
+        "marketswarm-truth.service": users.SEED,
+        "marketswarm-failed@.service": users.FAILED,
+    }
+    made = {path.name for path in (root / users.PASSWORDS.lstrip("/")).iterdir()}
+    assert {*SERVICES, users.SEED, users.FAILED} <= made
+
+
+def test_buses_have_their_users_from_the_files_that_are_kept() -> None:
+    """The paths stand in the bus's own unit, in that of who keeps them, and in the code."""
+    bus = SHIPPED[Path("marketswarm-redis@.service")].read_text(encoding="utf-8")
+    (loaded,) = re.findall(r"^LoadCredential=users\.acl:(\S+)$", bus, re.MULTILINE)
+    assert {loaded.replace("%i", name) for name in ("system", "market")} == {*ACL_FILES}
+    assert "--aclfile ${CREDENTIALS_DIRECTORY}/users.acl" in bus
+    keeper = SHIPPED[Path(unitnames.ACL_UNIT)].read_text(encoding="utf-8")
+    assert f"ReadWritePaths={users.PASSWORDS} {Path(ACL_FILES[0]).parent}\n" in keeper
+    assert f"Environment=REDIS_CREDENTIALS={users.PASSWORDS}\n" in keeper
+    assert f"User={unitnames.GROUP}\n" in keeper
+
+
+def test_an_image_whose_truth_is_bad_gets_the_users_that_are_no_services(tmp_path: Path) -> None:
+    """The installation does not fail for it: the bootstrap tells what is wrong, once it is booted."""
+    (tmp_path / "etc/marketswarm").mkdir(parents=True)
+    (tmp_path / "etc/marketswarm/truth.json").write_text("{no truth", encoding="ascii")
+    done = command("install", "--root", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / users.PASSWORDS.lstrip("/")).iterdir()} == {*users.OWN}
+    assert all((tmp_path / file.lstrip("/")).is_file() for file in ACL_FILES)
 
 
 def test_every_secret_that_a_unit_loads_has_its_file(root: Path) -> None:
     """Empty, which is no secret, and root's alone; where one is missing, the service does not start."""
     drop_ins = [path.read_text(encoding="utf-8") for path in SHIPPED.values() if path.name == "credentials.conf"]
     loaded = {words for text in drop_ins for words in re.findall(r"^LoadCredential=(\w+):(\S+)$", text, re.MULTILINE)}
-    files = list((root / "etc/marketswarm/credentials").iterdir())
+    files = [path for path in (root / "etc/marketswarm/credentials").iterdir() if path.is_file()]
     assert loaded == {(file.name, f"/{file.relative_to(root)}") for file in files}
     secrets = {"WEBHOOK_URL", "SMTP_PASS", "NOTIFY_URLS", "DEADMAN_URL", "MASSIVE_API_KEY", "OPENAI_API_KEY"}
     assert secrets == {name for name, _ in loaded}

@@ -9,7 +9,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from testkit import RealServer, Users, free_port
+from testkit import RealServer, Swarm, Users, free_port, truth
 
 from marketswarm import hostfiles, names
 
@@ -345,3 +345,15 @@ def test_a_users_password_is_its_own(buses: Buses, password: str) -> None:
     others = password or buses.password("rss_agg")
     with pytest.raises(redis.AuthenticationError):
         buses.client(SYSTEM, NOBODY).execute_command("AUTH", "healer", others)
+
+
+def test_a_login_that_a_bus_does_not_know_is_told(swarm: Swarm) -> None:
+    """By the name of the user; nothing is written."""
+    folder = swarm.directory / "wrong"
+    folder.mkdir()
+    (folder / "marketswarm-seed").write_text("s3cret", encoding="ascii")
+    done = swarm.command("marketswarm-seed", "--truth", str(swarm.write(truth())), REDIS_CREDENTIALS=str(folder))
+    assert done.returncode == 77
+    assert "refuses the login of marketswarm-seed" in done.stderr
+    assert "s3cret" not in done.stderr
+    assert swarm.system.client.get("truth:doc") is None

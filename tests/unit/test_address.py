@@ -134,3 +134,18 @@ def test_a_port_of_loopback_may_have_a_socket(url: str, expected: str) -> None:
     """It takes the place of host and port; who logs in, and the database, stay. What has none is as it was."""
     before = Address.parse(url)
     assert before.by_socket({6379: "/run/a.sock"}) == replace(Address.parse(expected), db=before.db)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://h:1/2", "redis://mesh:x@h:1/2"),
+        ("redis://me@h", "redis://mesh:x@h"),
+        ("unix:///a", "unix://mesh:x@/a"),
+        ("redis://me:mine@h", "redis://me:mine@h"),
+        ("redis://:mine@h", "redis://:mine@h"),
+    ],
+)
+def test_a_login_is_given_where_there_is_none(url: str, expected: str) -> None:
+    """Who put a password into an address meant that one."""
+    assert Address.parse(url).logged_in("mesh", "x") == Address.parse(expected)

@@ -6,16 +6,19 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 import marketswarm
 from marketswarm.errors import BusUnreachableError, MarketSwarmError
+from marketswarm.local import swarm
 from marketswarm.local.console import Console
 from marketswarm.local.demo import demo
 from marketswarm.local.python import same_python
-from marketswarm.local.servers import find_program, free_ports
+from marketswarm.local.servers import Servers, find_program, free_ports
 from marketswarm.local.signals import how_it_ended, until_signalled
 from marketswarm.local.swarm import child_environ
 from marketswarm.local.waiting import first_of
@@ -75,6 +78,7 @@ def test_services_see_the_private_buses_and_nothing_of_systemd() -> None:
         "REDIS_URL": "1",
         "TRUTH_REDIS_URL": "2",
         "TRUTH_REDIS_KEY": "3",
+        "REDIS_CREDENTIALS": "/etc/marketswarm/credentials/redis",
         "NEWS_REDIS_URL": "4",
         "NOTIFY_SOCKET": "5",
         "WATCHDOG_USEC": "6",
@@ -85,6 +89,47 @@ def test_services_see_the_private_buses_and_nothing_of_systemd() -> None:
     buses = {"SYSTEM_REDIS_URL": "redis://127.0.0.1:1", "MARKET_REDIS_URL": "redis://127.0.0.1:2"}
     kept = {"PATH": "/bin", "LOG_LEVEL": "DEBUG", "MASSIVE_API_KEY": "k"}
     assert child_environ({**gone, **kept}, buses) == {**kept, **buses, "PYTHONUNBUFFERED": "1"}
+
+
+def test_servers_start_with_the_users_of_an_acl_file_if_they_know_any(tmp_path: Path) -> None:
+    """The port stays the last word, which is appended."""
+    _program(tmp_path, "redis-server")
+    found = asyncio.run(find_program(str(tmp_path), tmp_path))
+    argv = found.with_users(Path("/x/y.acl")).argv
+    assert [*argv[-3:]] == ["--aclfile", "/x/y.acl", "--port"]
+    assert [*argv[:-3], "--port"] == [*found.argv]
+    embedded = asyncio.run(find_program("/nowhere", tmp_path, embedded=True))
+    assert not embedded.has_users
+    assert embedded.with_users(Path("/x/y.acl")) == embedded
+
+
+def test_who_is_led_to_the_servers_has_his_login_there() -> None:
+    """By a folder of passwords, where they have users."""
+    assert Servers("x", {}, Path("/x/passwords")).environ() == {"REDIS_CREDENTIALS": "/x/passwords"}
+    assert Servers("x", {}).environ() == {}
+
+
+def test_rights_are_those_of_the_swarm_that_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the caller's variables say of his own buses says nothing of these servers, nor of who may do what there."""
+    given: list[Mapping[str, str]] = []
+
+    @asynccontextmanager
+    async def servers(environ: Mapping[str, str], *_words: object, **_options: object) -> AsyncIterator[Servers]:
+        given.append(environ)
+        yield Servers("x", {}, Path("/x/passwords"))
+
+    def nobody(*_words: str) -> None:
+        pytest.fail("nothing was started that could speak")
+
+    async def run() -> Mapping[str, str]:
+        environ = {"TRUTH_REDIS_KEY": "my:doc", "SYSTEM_REDIS_URL": "redis://h", "ALERT_CHANNEL": "a", "PATH": "/bin"}
+        async with swarm.private_swarm(b'{"services": {}}', services=(), environ=environ, say=nobody) as started:
+            return started.environ
+
+    monkeypatch.setattr(swarm, "private_servers", servers)
+    kept = {"ALERT_CHANNEL": "a", "PATH": "/bin", "PYTHONUNBUFFERED": "1"}
+    assert asyncio.run(run()) == {**kept, "REDIS_CREDENTIALS": "/x/passwords"}
+    assert given == [kept]
 
 
 def test_children_run_this_code_whatever_lies_in_the_working_directory(

@@ -304,6 +304,7 @@ def test_of_several_truths_each_gives_its_rights() -> None:
     assert both.may("orders", "@string", "orders:new")
     assert both.may("gone", "@string", "gone:out")
     assert both.may("came", "@string", "came:out")
+    assert not Rights.of(old, shipped(came={"heartbeat": {"channel": "odd"}})).publishes("came", "came:heartbeat")
     only = Rights.of(new)
     assert not only.may("orders", "@string", "orders:old")
     assert "gone" not in only.users

@@ -69,6 +69,10 @@ def test_takes_components_as_the_older_name_of_services() -> None:
         ({"services": []}, "services: must be an object, is []"),
         ({"services": {"a": None}}, "services.a: must be an object, is null"),
         ({"services": {"A b": {}}}, 'services["A b"]: must be a name of 1 to 64 letters a-z, digits and _, is "A b"'),
+        (
+            {"services": {"default": {}}},
+            "services.default: must have another name: Redis calls whoever gives no login so",
+        ),
         ({"services": {"": {}}}, 'services[""]: must be a name of 1 to 64 letters a-z, digits and _, is ""'),
         ({"services": {}, "version": True}, "version: must be text or an integer, is true"),
         ({"services": {}, "version": 1.5}, "version: must be text or an integer, is 1.5"),

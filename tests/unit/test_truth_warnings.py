@@ -216,3 +216,53 @@ def test_warns_of_a_name_that_no_unit_can_have(length: int, count: int) -> None:
     name = "a" * length
     found = warned(swarm([f"{name}:heartbeat"], **{name: {}}))
     assert [line.partition(": ")[0] for line in found] == [f"services.{name}"] * count
+
+
+POINT = "services.a.access_points.publish_to[0].key"
+
+
+@pytest.mark.parametrize(
+    ("key", "writers"),
+    [
+        ("truth:doc", "marketswarm-seed"),
+        ("health:a", "healer and sentinel"),
+        ("healer:silences", "healer and sentinel"),
+        ("massive:told", "massive"),
+        ("mesh:services", "mesh"),
+        ("rss:feeds", "rss_agg"),
+        ("rss:seen:x", "rss_agg"),
+        ("vexy:story:x", "vexy_ai"),
+        ("b:heartbeat", "b"),
+        ("b:owner", "b"),
+        ("b:token", "b"),
+        ("b:standbys", "b"),
+        ("b?token", "b"),
+        ("truth*doc", "marketswarm-seed"),
+    ],
+)
+def test_warns_of_an_access_point_that_gives_no_right(key: str, writers: str) -> None:
+    """It says who writes there; one that only reads there has its right."""
+    verb = "write" if " and " in writers else "writes"
+    phrase = f'gives no right, {writers} alone {verb} there, is "{key}"'
+    assert warned(swarm(["a:heartbeat"], a={"access_points": {"publish_to": [key]}})) == [f"{POINT}: {phrase}"]
+    assert warned(swarm(["a:heartbeat"], a={"access_points": {"subscribe_to": [key]}})) == []
+
+
+@pytest.mark.parametrize("key", ["a:heartbeat", "a:token", "truthful", "rss:queue", "b:heartbeats", "odd*", "a:b:c"])
+def test_says_nothing_of_an_access_point_that_gives_its_right(key: str) -> None:
+    """Its own beat among them, which the older documents name."""
+    assert warned(swarm(["a:heartbeat"], a={"access_points": {"publish_to": [key]}})) == []
+
+
+def test_says_nothing_of_what_the_contract_gives_a_service() -> None:
+    """Each of ours writes where it does."""
+    own = {
+        "rss_agg": ["rss:feeds", "rss:seen:x"],
+        "vexy_ai": [{"bus": "market-redis", "key": "vexy:story:x"}],
+        "massive": ["massive:told"],
+        "mesh": ["mesh:services"],
+        "sentinel": ["healer:alerts", "health:healer"],
+    }
+    services: dict[str, object] = {name: {"access_points": {"publish_to": keys}} for name, keys in own.items()}
+    document = swarm([f"{name}:heartbeat" for name in own], **services)
+    assert not [line for line in warned(document) if "gives no right" in line]
