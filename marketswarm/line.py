@@ -134,9 +134,13 @@ class Line:
         return wire
 
     async def _log_in(self, wire: "_Wire") -> None:
-        for answer in await wire.ask(self._login, self._timeout_sec):
-            if isinstance(answer, Refusal):
-                raise answer
+        # Each by itself, though in one go: a server that has too many clients answers the first, and closes.
+        asked = (wire.ask([command], self._timeout_sec) for command in self._login)
+        for answers in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(answers, BaseException):
+                raise answers
+            if refusal := first_refusal(answers):
+                raise refusal
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Who may do what on a host: programs of the host, passwords, a change of all of them, and what is sent to the buses."""
+"""Who may do what on a host: its programs and its units, passwords and a change of all, and what strangers send."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from host.machine import PASSWORDS, SYSTEM, Machine, eventually
 from testkit import SERVICES
 
 NOBODY = ("setpriv", "--reuid=65534", "--clear-groups")
-RUNBOOK = (
+RUNBOOK: tuple[tuple[str, ...], ...] = (
     ("PING",),
     ("PUBSUB", "NUMSUB", "rss_agg:heartbeat", "massive:heartbeat", "mesh:heartbeat", "vexy_ai:heartbeat"),
     ("KEYS", "health:*"),
@@ -19,7 +19,7 @@ RUNBOOK = (
     ("GET", "truth:doc"),
     ("XREVRANGE", "healer:alerts:log", "+", "-", "COUNT", "1"),
 )
-FORGED = (
+FORGED: tuple[tuple[str, ...], ...] = (
     ("PUBLISH", "rss_agg:heartbeat", '{"svc":"rss_agg","i":1,"ts":1}'),
     ("PUBLISH", "healer:alerts", '{"type":"heartbeat_ok","svc":"rss_agg","age_sec":1,"ts":1}'),
     ("SET", "rss_agg:heartbeat", "{}"),
@@ -57,7 +57,7 @@ def test_a_plain_user_looks_as_the_runbooks_say_and_forges_nothing(swarm: Machin
     """Each line works without a password; each forgery is refused, and the doctor shows who tried."""
     for command in RUNBOOK:
         said = asked_by_nobody(swarm, *command)
-        assert said, command
+        assert said or command[0] == "XREVRANGE", command  # no alert yet, and so no history
         assert "NOPERM" not in said, command
     assert sorted(asked_by_nobody(swarm, "KEYS", "health:*").split()) == sorted(f"health:{name}" for name in SERVICES)
     for command in FORGED:
@@ -92,7 +92,7 @@ def test_a_unit_is_given_its_own_password_alone_and_shows_it_nowhere(swarm: Mach
 
 
 def test_new_passwords_for_all_cut_nobody_off_and_alarm_nobody(swarm: Machine, figure: Figure) -> None:
-    """One command: each service has a new one and runs on; the old ones are good no more, after a restart of a bus too."""
+    """One command: each service has a new one and runs on; the old ones are good no more, nor once a bus restarts."""
     before, buses = pids(swarm), [swarm.pid(bus) for bus in BUSES]
     old = (swarm.root / PASSWORDS / "mesh").read_text(encoding="ascii")
     began = time.monotonic()
@@ -106,10 +106,10 @@ def test_new_passwords_for_all_cut_nobody_off_and_alarm_nobody(swarm: Machine, f
     time.sleep(TIMEOUT_SEC)
     assert swarm.alert_types() == []
     login = ("redis-cli", "--user", "mesh", "-a", old, "--no-auth-warning", "PING")
-    assert "WRONGPASS" in "".join((swarm.tries(*login).stdout, swarm.tries(*login).stderr))
+    assert "WRONGPASS" in swarm.tries("sh", "-c", 'exec "$@" 2>&1', "sh", *login).stdout
     swarm.systemctl("restart", BUSES[0])
     eventually(lambda: swarm.tries("redis-cli", "PING").stdout == "PONG\n", "the bus is back", 10)
-    assert "WRONGPASS" in "".join((swarm.tries(*login).stdout, swarm.tries(*login).stderr))
+    assert "WRONGPASS" in swarm.tries("sh", "-c", 'exec "$@" 2>&1', "sh", *login).stdout
     time.sleep(TIMEOUT_SEC)
     assert [kind for kind in swarm.alert_types() if "bus" not in kind] == []
 
