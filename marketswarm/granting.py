@@ -1,21 +1,22 @@
 """Puts rights into force: passwords in a folder, a file for each server of this host, and the servers that run."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from marketswarm import files, unitnames, users
+from marketswarm import files, names, unitnames, users
 from marketswarm.address import Address
 from marketswarm.bus import Bus, connect
 from marketswarm.errors import BusRefusedError, BusUnreachableError, NotAllowedError
 from marketswarm.messages import decode_full
 from marketswarm.passwords import Passwords
-from marketswarm.rights import AclFile, Choices, User, roster, rules_of
+from marketswarm.rights import AclFile, Choices, User, roster, rules_of, words
 from marketswarm.settings import Login, Settings
-from marketswarm.truth import Truth
+from marketswarm.truth import NOTHING, Truth, examine
 
 FOLLOWED_SEC: Final = 12.0
 """How long it is waited, at most, until services run on the truth that was seeded: they look for it each 4 s."""
@@ -23,6 +24,8 @@ CLIENT_NAME: Final = "marketswarm:acl"
 _LOOK_SEC: Final = 0.2
 _CHUNK: Final = 500
 _MODE: Final = 0o600
+_DEFAULT: Final = ".default"
+"""What the file of a server has beside it: the rights of who gives no login."""
 Say = Callable[[str], None]
 
 
@@ -35,6 +38,8 @@ class Keeper:
     passwords: Passwords
     files: Mapping[str, Path] = field(default_factory=dict)
     """By bus: the file from which its server has its users."""
+    durable: bool = False
+    """Whether those servers load what they hold from a file of their own when they start: see ``_starting``."""
 
     def prepare(self, truths: Sequence[Truth]) -> list[Path]:
         """Make what servers start from: the passwords that are missing, and the files; returns the files that changed.
@@ -62,26 +67,44 @@ class Keeper:
         self.prepare(truths)
         hashes = self.passwords.hashes()
         for buses, address in self._servers(truths).items():
-            (bus,) = connect({buses[0]: self._login(users.ADMIN).at(address)}, client_name=CLIENT_NAME).values()
             try:
-                await _set(bus, self._roster(buses, truths), hashes)
+                async with self._as(users.ADMIN, buses[0], address) as bus:
+                    await _set(bus, self._roster(buses, truths), hashes)
             except BusRefusedError as error:
                 say(f"warning: rights on {' and '.join(buses)} stay as they are: {error}")
             except BusUnreachableError as error:
                 if not self.files.keys() & set(buses):
                     raise
                 say(f"{error}; it gets its users when it starts")
-            finally:
-                await bus.close()
+
+    async def open_doors(self) -> None:
+        """Give whoever has no login his few rights, as last written, on the servers of this host that run.
+
+        Where there is no truth to go by, people may look all the same. Raises BusRefusedError.
+        """
+        for bus, path in self.files.items():
+            with contextlib.suppress(FileNotFoundError, BusUnreachableError):
+                rules = words(path.with_suffix(_DEFAULT).read_text(encoding="utf-8"))
+                async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
+                    await server.ask([("ACL", "SETUSER", users.DEFAULT, "reset", *rules)])
+
+    async def in_force(self) -> list[Truth]:
+        """Give the truths that buses hold and services run by, whatever the file says: nobody may have seeded that."""
+        found: list[Truth] = []
+        for bus in names.DEFAULT_BUS_URLS:
+            with contextlib.suppress(BusUnreachableError, BusRefusedError):
+                async with self._as(users.OPERATOR, bus, self.settings.address(bus)) as server:
+                    stored = await server.truth(self.settings.truth_key)
+                    held = examine(stored.raw, stored.sha256) if stored else NOTHING
+                    if held.truth and held.sha256 in await _truths(server, list(held.truth.services)):
+                        found.append(held.truth)
+        return found
 
     async def forget(self, gone: Collection[str], truths: Sequence[Truth]) -> None:
         """Take users away, on servers and here: services that nobody runs, and no truth has. Raises as ``apply``."""
         for buses, address in self._servers(truths).items():
-            (bus,) = connect({buses[0]: self._login(users.ADMIN).at(address)}, client_name=CLIENT_NAME).values()
-            try:
+            async with self._as(users.ADMIN, buses[0], address) as bus:
                 await bus.ask([("ACL", "DELUSER", *gone)])
-            finally:
-                await bus.close()
         for name, path in self.files.items():
             given = self._roster(self._beside(name, truths), truths)
             self._write(path, [user for user in given if user.name not in gone])
@@ -117,6 +140,15 @@ class Keeper:
             for bus in buses.values():
                 await bus.close()
 
+    @contextlib.asynccontextmanager
+    async def _as(self, user: str, bus: str, address: Address) -> AsyncIterator[Bus]:
+        """Go to a server as one of its users."""
+        (server,) = connect({bus: self._login(user).at(address)}, client_name=CLIENT_NAME).values()
+        try:
+            yield server
+        finally:
+            await server.close()
+
     def _servers(self, truths: Sequence[Truth]) -> dict[tuple[str, ...], Address]:
         """Where the buses of these truths are: two that lead to one server are one.
 
@@ -149,10 +181,28 @@ class Keeper:
         """Write a server's file; users that are not made here stay in it. Returns whether it is another now."""
         old = path.read_bytes().decode(errors="surrogateescape") if path.exists() else ""
         ours = {users.DEFAULT, *self.passwords.known()}
-        new = AclFile.of(given, self.passwords.hashes()).over(AclFile.parse(old), ours).text()
+        made = AclFile.of(given, self.passwords.hashes())
+        deferred = False
+        if self.durable:
+            made, deferred = _starting(made, path)
+        new = made.over(AclFile.parse(old), ours).text()
         if new != old:
             files.write(path, new.encode(errors="surrogateescape"), _MODE)
-        return new != old
+        return new != old or deferred
+
+
+def _starting(made: AclFile, path: Path) -> tuple[AclFile, bool]:
+    """Have a server begin with a ``default`` that may do anything and that nobody can be; whether a file changed.
+
+    Redis loads its append-only file as that user, and leaves out of it, and so loses, each transaction in which it has
+    no right to a command (7.0 and 8.0). What whoever gives no login may do stands beside, for ``open_doors``.
+    """
+    beside = path.with_suffix(_DEFAULT)
+    rules = made.rules[users.DEFAULT].encode()
+    changed = not beside.exists() or beside.read_bytes() != rules
+    if changed:
+        files.write(beside, rules, _MODE)
+    return AclFile({**made.rules, users.DEFAULT: "on resetpass ~* &* +@all"}), changed
 
 
 def keeper(settings: Settings) -> Keeper | None:
@@ -165,8 +215,8 @@ def keeper(settings: Settings) -> Keeper | None:
         passwords.of(users.ADMIN)
     except OSError:
         return None
-    started_from = host_files(Path("/")) if folder == Path(users.PASSWORDS) else {}
-    return Keeper(replace(settings, login=None), passwords, started_from)
+    of_host = folder == Path(users.PASSWORDS)
+    return Keeper(replace(settings, login=None), passwords, host_files(Path("/")) if of_host else {}, durable=of_host)
 
 
 def choices(settings: Settings) -> Choices:

@@ -18,6 +18,16 @@ _LAST: Final = "last"
 _SERVICE: Final = re.compile(names.SERVICE_NAME)
 
 
+def new_password() -> str:
+    """Make one that nobody guesses."""
+    return secrets.token_urlsafe(_BYTES)
+
+
+def hashed(password: str) -> str:
+    """The SHA-256 of a password, as Redis has it in ACL files."""
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
 class Passwords:
     """The passwords in a folder. Every method raises OSError where that may not be read or written."""
 
@@ -34,7 +44,7 @@ class Passwords:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = sorted(set(wanted).difference(self.known()))
         for user in new:
-            self._write(self.folder / user, secrets.token_urlsafe(_BYTES))
+            self._write(self.folder / user, new_password())
         if new:
             os.sync()
         return new
@@ -64,7 +74,7 @@ class Passwords:
         """Have a second one for each user, which servers are to know before it is given out."""
         for user in self.known():
             if not _holds(self._beside(user, _NEXT)):
-                self._write(self._beside(user, _NEXT), secrets.token_urlsafe(_BYTES))
+                self._write(self._beside(user, _NEXT), new_password())
         os.sync()
 
     def change(self) -> None:

@@ -11,6 +11,7 @@ import click
 from marketswarm import names
 from marketswarm.cli.common import TRUTH_OPTION, Group, faults_of
 from marketswarm.cli.seeding import read
+from marketswarm.errors import BadTruthError, NoTruthFileError
 
 if TYPE_CHECKING:
     from marketswarm.granting import Keeper
@@ -83,7 +84,8 @@ def apply(file: Path | None) -> None:
     """Give everybody on the buses the rights of the truth file: passwords that are missing, files, running servers.
 
     Only who loses a right is cut off. A server of this host that does not run gets them when it starts. The unit
-    marketswarm-acl does this at each start of the swarm, before the truth is seeded.
+    marketswarm-acl does this at each start of a bus, and of the swarm before the truth is seeded. Services that run by
+    a truth which the file no longer has keep its rights too, until the file is seeded.
 
     \b
     Exit codes:
@@ -99,25 +101,39 @@ def apply(file: Path | None) -> None:
     if settings.load().credentials is None:
         click.echo(f"nothing to do: {names.ENV_REDIS_CREDENTIALS} names no folder, so nobody has a login")
         return
-    keeper, parsed = _keeper(file)
-    asyncio.run(keeper.apply([parsed], click.echo))
+    keeper = _keeper()
+    try:
+        parsed = _truth(file)
+    except (BadTruthError, NoTruthFileError):
+        asyncio.run(keeper.open_doors())
+        raise
+    asyncio.run(_apply(keeper, parsed))
 
 
-def _keeper(file: Path | None) -> "tuple[Keeper, Truth]":
-    """Find who keeps the users of the buses, and the truth of the file. Raises NotAllowedError, BadTruthError."""
-    from marketswarm import granting, settings
+async def _apply(keeper: "Keeper", parsed: "Truth") -> None:
+    """Who runs by a truth that the file no longer has keeps its rights: a seed takes them away."""
+    await keeper.apply([*await keeper.in_force(), parsed], click.echo)
+
+
+def _truth(file: Path | None) -> "Truth":
     from marketswarm import truth as document
-    from marketswarm.errors import NotAllowedError
 
     path, raw = read(file)
     with faults_of(path):
-        parsed = document.parse(raw)
+        return document.parse(raw)
+
+
+def _keeper() -> "Keeper":
+    """Find who keeps the users of the buses. Raises NotAllowedError."""
+    from marketswarm import granting, settings
+    from marketswarm.errors import NotAllowedError
+
     environment = settings.load()
     keeper = granting.keeper(environment)
     if keeper is None:
         where = environment.credentials or names.ENV_REDIS_CREDENTIALS
         raise NotAllowedError(f"{where}: {_NOT_YOURS}")
-    return keeper, parsed
+    return keeper
 
 
 @acl.command("rotate", short_help="Give everybody a new password.")
@@ -143,7 +159,7 @@ def rotate(file: Path | None) -> None:
     from marketswarm.install.rotating import rotate as rotate_all
 
     installing.check_root()
-    keeper, parsed = _keeper(file)
+    keeper, parsed = _keeper(), _truth(file)
     rotate_all(keeper, parsed, click.echo)
 
 

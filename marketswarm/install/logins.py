@@ -22,7 +22,7 @@ def make_logins(root: Path) -> None:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     truth = _truth(root)
     if truth or not all(file.exists() for file in files.values()):
-        Keeper(_settings(root), Passwords(folder), files).prepare([truth or Truth(services={})])
+        Keeper(_settings(root), Passwords(folder), files, durable=True).prepare([truth or Truth(services={})])
     systemd.own_files(root)
 
 

@@ -1,5 +1,6 @@
 """The file from which a Redis server has its users: lines "user NAME RULE...", see redis.conf's ``aclfile``."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -37,3 +38,8 @@ class AclFile:
 def rules_of(user: User, hashes: Collection[str]) -> tuple[str, ...]:
     """All rules of a user, from nothing on: rights and passwords."""
     return (*user.rules(), *(f"#{found}" for found in hashes))
+
+
+def words(rules: str) -> list[str]:
+    """Take the rules of a user apart, as ACL SETUSER is given them: what stands within parentheses is one."""
+    return re.findall(r"\([^)]*\)|\S+", rules)

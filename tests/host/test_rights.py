@@ -30,6 +30,12 @@ FORGED: tuple[tuple[str, ...], ...] = (
     ("CONFIG", "SET", "maxmemory", "1"),
     ("ACL", "SETUSER", "default", "allcommands"),
 )
+KEPT: tuple[tuple[str, ...], ...] = (
+    ("GET", "truth:doc"),
+    ("GET", "truth:sha256"),
+    ("XRANGE", "healer:alerts:log", "-", "+"),
+    ("GET", "health:rss_agg"),
+)
 PARKS = """
 import socket, sys
 ends = []
@@ -132,3 +138,19 @@ def test_what_a_stranger_sends_to_a_bus_does_nothing_and_is_logged(boot: Boot, f
     assert host.redis("EXISTS", "truth:doc") == "1"
     assert pids(host) == before
     assert host.alert_types() == []
+
+
+def test_what_was_written_in_transactions_is_there_after_a_kill_of_its_bus(swarm: Machine) -> None:
+    """The truth, an alert and health, from the append-only file alone: it is loaded as who gives no login."""
+    swarm.systemctl("stop", unit("rss_agg"))
+    swarm.alerted("rss_agg", "heartbeat_miss", within_sec=TIMEOUT_SEC + 5)
+    swarm.systemctl("mask", "--runtime", "marketswarm-reseed.service", *map(unit, ("healer", "sentinel")))
+    swarm.systemctl("stop", *map(unit, SERVICES))
+    before = {key: swarm.redis(*key) for key in KEPT}
+    time.sleep(1.5)  # appendfsync everysec
+    swarm.signal(BUSES[0], "KILL")
+    eventually(lambda: asked_by_nobody(swarm, "PING") == "PONG", "the bus is back", 10)
+    assert {key: swarm.redis(*key) for key in KEPT} == before
+    assert all(before.values())
+    assert "NOPERM" not in swarm.journal(BUSES[0])
+    assert "NOPERM" in asked_by_nobody(swarm, "SET", "x", "1")
