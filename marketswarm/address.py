@@ -12,6 +12,18 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The files, by their paths, by which TLS knows whom to trust and says who one is: all of them in PEM."""
+
+    ca: str | None = None
+    """The CAs that are trusted; those of the system without it."""
+    cert: str | None = None
+    """The certificate that is shown to a server, with what leads from it to its CA; none without it."""
+    key: str | None = None
+    """The private key of that certificate."""
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where a Redis server listens.
 
@@ -26,6 +38,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
     db: int = 0
     tls: bool = False
+    tls_files: TlsFiles = TlsFiles()
 
     @classmethod
     def parse(cls, url: str) -> "Address":
@@ -79,6 +92,10 @@ class Address:
     def logged_in(self, username: str, password: str) -> "Address":
         """The same place, with this login; one that has a login already keeps it."""
         return replace(self, username=username, password=password) if self.password is None else self
+
+    def secured(self, files: TlsFiles) -> "Address":
+        """The same place, by these files where TLS leads there."""
+        return replace(self, tls_files=files) if self.tls else self
 
     def by_socket(self, sockets: Mapping[int, str]) -> "Address":
         """The same server by the socket that its port on loopback has, where there is one; TLS is by its port only."""
