@@ -7,6 +7,7 @@ from shlex import quote
 
 from marketswarm import names, unitnames
 from marketswarm.address import Address
+from marketswarm.trouble import BAD_CERTIFICATE, hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Remedies:
         """Against a bus that nobody serves."""
         if self._is_ours(bus, address):
             return f"systemctl start {unitnames.redis_unit(bus)}"
-        if address.local and not address.path:
+        if address.local and not address.path and not address.tls:
             return f"redis-server --port {address.port} --appendonly yes --maxmemory-policy noeviction"
         return f"start the Redis server at {address}, or say where it is: export {_variable(bus)}=redis://HOST:PORT"
 
@@ -57,6 +58,12 @@ class Remedies:
         if self._is_ours(bus, address):
             return f"systemctl restart {unitnames.redis_unit(bus)}"
         return f"{self._cli(address)} PING; while that hangs, end it and start it again"
+
+    def mend_tls(self, address: Address, why: str) -> str:
+        """Against a bus, or a client of it, whose certificate is not taken."""
+        shown = f"openssl s_client -connect {quote(str(address))} </dev/null | openssl x509 -noout -text"
+        look = f"it is shown by: {shown}; " if why.startswith(BAD_CERTIFICATE) else ""
+        return f"{hint(address, why)}; {look}then: {redis_cli(address)} PING"
 
     def free_port(self, bus: str, address: Address) -> str:
         """Against a program that has a bus's port."""
@@ -224,7 +231,10 @@ def redis_cli(address: Address) -> str:
     if address.path:
         return f"redis-cli -s {quote(address.path)}"
     host = "" if address.host == "127.0.0.1" else f" -h {quote(address.host)}"
-    return f"redis-cli{host} -p {address.port}{' --tls' if address.tls else ''}"
+    files = address.tls_files
+    options = {"--cacert": files.ca, "--cert": files.cert, "--key": files.key} if address.tls else {}
+    tls = "".join([" --tls" * address.tls, *(f" {option} {quote(path)}" for option, path in options.items() if path)])
+    return f"redis-cli{host} -p {address.port}{tls}"
 
 
 def _variable(bus: str) -> str:

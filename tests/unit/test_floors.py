@@ -14,7 +14,7 @@ FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables", "refusals"},
     {"liveness", "notices", "feeds", "probing", "rights"},
     {"isolated", "lookup", "trouble", "files", "alertlog", "tls"},
-    {"line"},
+    {"line", "outage"},
     {
         "clock",
         "passwords",
