@@ -109,6 +109,15 @@ class Address:
         hosts = {self.host, other.host}
         return self.port == other.port and (len(hosts) == 1 or hosts <= _LOOPBACK)
 
+    def for_redis_cli(self) -> list[str]:
+        """The options by which redis-cli gets there; without the login."""
+        if self.path:
+            return ["-s", self.path]
+        host = [] if self.host == "127.0.0.1" else ["-h", self.host]
+        files = {"--cacert": self.tls_files.ca, "--cert": self.tls_files.cert, "--key": self.tls_files.key}
+        given = [word for option, path in files.items() if path for word in (option, path)]
+        return [*host, "-p", str(self.port), *(["--tls", *given] if self.tls else [])]
+
     def __str__(self) -> str:
         if self.path:
             return self.path

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 from marketswarm import names, unitnames
 from marketswarm.address import Address
@@ -228,13 +228,7 @@ class Remedies:
 
 def redis_cli(address: Address) -> str:
     """Spell redis-cli for a server, without its password."""
-    if address.path:
-        return f"redis-cli -s {quote(address.path)}"
-    host = "" if address.host == "127.0.0.1" else f" -h {quote(address.host)}"
-    files = address.tls_files
-    options = {"--cacert": files.ca, "--cert": files.cert, "--key": files.key} if address.tls else {}
-    tls = "".join([" --tls" * address.tls, *(f" {option} {quote(path)}" for option, path in options.items() if path)])
-    return f"redis-cli{host} -p {address.port}{tls}"
+    return join(["redis-cli", *address.for_redis_cli()])
 
 
 def _variable(bus: str) -> str:

@@ -315,6 +315,13 @@ def test_redis_cli_as_the_doctor_writes_it_can_be_typed(world: World) -> None:
     assert done.stdout.strip() == "PONG"
 
 
+def test_acl_cli_goes_over_tls(world: World) -> None:
+    """As who may do anything."""
+    world.swarm.seed(watching("rss_agg"))
+    code, said = world.command("acl", "cli", "system-redis", "ACL", "WHOAMI")
+    assert (code, said.strip()) == (0, "marketswarm-admin")
+
+
 def test_a_subscription_that_is_not_let_in_says_why(world: World) -> None:
     """And nothing else, however often it tries; it hears as soon as its certificate is there."""
     lost: list[str] = []
