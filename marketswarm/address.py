@@ -12,6 +12,18 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The files, by their paths, by which TLS knows whom to trust and says who one is: all of them in PEM."""
+
+    ca: str | None = None
+    """The CAs that are trusted; those of the system without it."""
+    cert: str | None = None
+    """The certificate that is shown to a server, with what leads from it to its CA; none without it."""
+    key: str | None = None
+    """The private key of that certificate."""
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where a Redis server listens.
 
@@ -26,6 +38,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
     db: int = 0
     tls: bool = False
+    tls_files: TlsFiles = TlsFiles()
 
     @classmethod
     def parse(cls, url: str) -> "Address":
@@ -80,6 +93,10 @@ class Address:
         """The same place, with this login; one that has a login already keeps it."""
         return replace(self, username=username, password=password) if self.password is None else self
 
+    def secured(self, files: TlsFiles) -> "Address":
+        """The same place, by these files where TLS leads there."""
+        return replace(self, tls_files=files) if self.tls else self
+
     def by_socket(self, sockets: Mapping[int, str]) -> "Address":
         """The same server by the socket that its port on loopback has, where there is one; TLS is by its port only."""
         path = sockets.get(self.port) if self.host in _LOOPBACK and not self.tls else None
@@ -91,6 +108,15 @@ class Address:
             return self.path == other.path
         hosts = {self.host, other.host}
         return self.port == other.port and (len(hosts) == 1 or hosts <= _LOOPBACK)
+
+    def for_redis_cli(self) -> list[str]:
+        """The options by which redis-cli gets there; without the login."""
+        if self.path:
+            return ["-s", self.path]
+        host = [] if self.host == "127.0.0.1" else ["-h", self.host]
+        files = {"--cacert": self.tls_files.ca, "--cert": self.tls_files.cert, "--key": self.tls_files.key}
+        given = [word for option, path in files.items() if path for word in (option, path)]
+        return [*host, "-p", str(self.port), *(["--tls", *given] if self.tls else [])]
 
     def __str__(self) -> str:
         if self.path:

@@ -5,7 +5,6 @@ or, where a singleton's script says so, FencedError (stop). Nothing is tried aga
 """
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -22,7 +21,7 @@ from marketswarm.errors import (
     reason,
 )
 from marketswarm.line import Command, Line, NotRedis, Refusal, first_refusal, refused_command
-from marketswarm.trouble import hint
+from marketswarm.outage import Outage
 
 TIMEOUT_SEC = 1.0
 FENCED = "FENCED"
@@ -81,8 +80,8 @@ class Bus:
         self.address = address
         self.loud = loud
         """Whether a line is logged when the bus goes and when it is back; False where somebody else says so."""
+        self._outage = Outage(name, address)
         self._line = Line(address, client_name=client_name, timeout_sec=timeout_sec)
-        self._lost_at: float | None = None
         self._lease_refused = False
 
     async def ask(self, commands: Sequence[Command], *, refusals: bool = False) -> list[Any]:
@@ -262,19 +261,11 @@ class Bus:
             ) from error
         except OSError as error:
             raise self._unreachable(error) from error
-        if self._lost_at is not None:
-            level = logging.INFO if self.loud else logging.DEBUG
-            _log.log(level, "%s: answers again after %.1f s", self.name, time.monotonic() - self._lost_at)
-            self._lost_at = None
+        self._outage.end(loud=self.loud)
         return answer
 
     def _unreachable(self, error: BaseException) -> BusUnreachableError:
-        why = reason(error)
-        line = f"{self.name} at {self.address} does not answer ({why}); {hint(self.address, why)}"
-        if self._lost_at is None:
-            self._lost_at = time.monotonic()
-            _log.log(logging.WARNING if self.loud else logging.DEBUG, "%s", line)
-        return BusUnreachableError(line)
+        return BusUnreachableError(self._outage.because(error, loud=self.loud))
 
     def _refused(self, refusal: Refusal, command: Command | None) -> BusRefusedError:
         kind = NoGroupError if str(refusal).startswith("NOGROUP") else BusRefusedError

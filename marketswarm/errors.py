@@ -7,9 +7,10 @@ import errno
 from collections.abc import Sequence
 
 NOT_PERMITTED = "permission denied"
+RESET = "connection reset"
 _REASONS = {
     ConnectionRefusedError: "connection refused",
-    ConnectionResetError: "connection reset",
+    ConnectionResetError: RESET,
     TimeoutError: "no answer in time",
     FileNotFoundError: "no such socket",
     PermissionError: NOT_PERMITTED,

@@ -13,13 +13,27 @@ from redis.asyncio.connection import Connection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from marketswarm.address import Address
+from marketswarm import tls
+from marketswarm.address import Address, TlsFiles
 from marketswarm.alertlog import events
 from marketswarm.bus import TIMEOUT_SEC, Bus
 from marketswarm.errors import reason
 from marketswarm.line import Command, NotRedis, Refusal
 
 _T = TypeVar("_T")
+
+
+class _TlsConnection(SSLConnection):
+    """One over TLS, by the context that the connections of daemons have too: each new one by files as they are now."""
+
+    def __init__(self, *, tls_files: TlsFiles, **options: Any) -> None:
+        super().__init__(**options)
+        self._tls_files = tls_files
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        # Should the library ask by another way one day, this is not used, and a bus with a CA of its own not trusted.
+        self.ssl_context.context = tls.context(self._tls_files)
+        return cast("Mapping[str, Any]", super()._connection_arguments())
 
 
 class InspectedBus(Bus):
@@ -107,8 +121,10 @@ def _pool(address: Address, client_name: str) -> ConnectionPool:
     }
     if address.path:
         return ConnectionPool(connection_class=UnixDomainSocketConnection, path=address.path, **options)
-    kind: type[Connection] = SSLConnection if address.tls else Connection
-    return ConnectionPool(connection_class=kind, host=address.host, port=address.port, **options)
+    options |= {"host": address.host, "port": address.port}
+    if address.tls:
+        return ConnectionPool(connection_class=_TlsConnection, tls_files=address.tls_files, **options)
+    return ConnectionPool(connection_class=Connection, **options)
 
 
 def inspect(buses: Mapping[str, Address], *, client_name: str) -> dict[str, InspectedBus]:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 import hiredis
 
+from marketswarm import tls
 from marketswarm.address import Address
 
 Command = tuple[str | bytes | int, ...]
@@ -25,6 +25,8 @@ Refusal = hiredis.ReplyError
 NotRedis = hiredis.ProtocolError
 # hiredis' stub says that a command has one word.
 _pack = cast("Callable[[Command], bytes]", hiredis.pack_command)
+HEAR_SEC = 0.5
+"""How long it is waited for what a server says that has ended a connection, before that passes for all that it says."""
 _DROPPED_WHEN_CLOSED = struct.pack("ii", 1, 0)
 """Else the kernel goes on to deliver what the process has given up; see socket(7)."""
 _LAST_BYTES = 4096
@@ -67,11 +69,11 @@ async def connect(to: Address, factory: Callable[[], _P], give_up_sec: float) ->
     What could not be delivered within ``give_up_sec`` is never delivered. Raises OSError, TimeoutError among them.
     """
     loop = asyncio.get_running_loop()
+    context = tls.context(to.tls_files) if to.tls else None
     async with asyncio.timeout(to.connect_sec):
         if to.path:
             _, protocol = await loop.create_unix_connection(factory, to.path)
             return protocol
-        context = ssl.create_default_context() if to.tls else None
         transport, protocol = await loop.create_connection(factory, to.host, to.port, ssl=context)
     # The kernel would deliver a beat of a partition's begin at its end, also for a process that has died meanwhile;
     # see tcp(7).
@@ -127,11 +129,28 @@ class Line:
         wire = await connect(self._address, _Wire, self._timeout_sec)
         try:
             await self._log_in(wire)
-        except BaseException:  # cancelled, too: nobody else knows of it
+        except BaseException as error:  # cancelled, too: nobody else knows of it
             wire.end(ConnectionAbortedError("not opened"))
+            if self._address.tls and isinstance(error, ConnectionError):
+                await self._hear_why()
             raise
         self._wire = wire  # here, and not where it was waited for: who asks before those wake up has it too
         return wire
+
+    async def _hear_why(self) -> None:
+        """Raise what a server says that ends connections over TLS as soon as they stand; nothing where it says nothing.
+
+        One that does not take the certificate of its client says so, and closes (TLS 1.3). Where that is quicker than
+        the login, what is sent then is answered by a reset, and what the server has said is never read. So this sends
+        nothing.
+        """
+        wire = await connect(self._address, _Wire, self._timeout_sec)
+        try:
+            await asyncio.wait({wire.lost}, timeout=HEAR_SEC)
+            if wire.lost.done():
+                wire.lost.result()
+        finally:
+            wire.end(ConnectionAbortedError("not opened"))
 
     async def _log_in(self, wire: "_Wire") -> None:
         # Each by itself, though in one go: a server that has too many clients answers the first, and closes.
@@ -156,15 +175,22 @@ class _Wire(asyncio.Protocol):
     _transport: asyncio.Transport  # from connection_made() on, which comes first
 
     def __init__(self) -> None:
-        self.ended = False
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Has the error with which it ended, once it has."""
         self._reader = hiredis.Reader()
         self._questions: deque[_Question] = deque()
         self._outgoing: list[bytes] = []
+
+    @property
+    def ended(self) -> bool:
+        return self.lost.done()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     async def ask(self, commands: Sequence[Command], timeout_sec: float) -> list[Any]:
+        if self.lost.done():
+            self.lost.result()  # it ended before anybody asked
         question = _Question(len(commands), [], asyncio.get_running_loop().create_future())
         self._questions.append(question)
         if not self._outgoing:
@@ -208,7 +234,9 @@ class _Wire(asyncio.Protocol):
 
         What has not reached the server by then never does.
         """
-        self.ended = True
+        if not self.lost.done():
+            self.lost.set_exception(error)
+            self.lost.exception()  # whoever asks gets it; nobody has to
         if self._questions:
             _set(self._transport, socket.SOL_SOCKET, socket.SO_LINGER, _DROPPED_WHEN_CLOSED)
         while self._questions:

@@ -5,7 +5,7 @@ import socket
 import ssl
 from typing import Final
 
-from marketswarm import errors, unitnames
+from marketswarm import errors, names, unitnames
 from marketswarm.address import Address
 
 BROKE_OFF: Final = "the connection broke off"
@@ -30,8 +30,39 @@ _CERTIFICATE: Final = {
     64: "for another address",
 }
 """OpenSSL's X509_V_ERR_*, in the words that help."""
+BAD_CERTIFICATE: Final = "its certificate is not valid"
+_NO_TLS: Final = "TLS failed"
+_WANTS_OURS: Final = "it wants a certificate of its client"
+_WANTS_PERHAPS: Final = "it ends the handshake, as one does that wants a certificate of its client"
+_REFUSES_OURS: Final = "it does not take the certificate of its client"
+_TLS: Final = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_OURS,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _WANTS_PERHAPS,
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": f"{_REFUSES_OURS} (expired)",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": f"{_REFUSES_OURS} (revoked)",
+    "TLSV1_ALERT_UNKNOWN_CA": f"{_REFUSES_OURS} (of a CA that it does not trust)",
+    "SSLV3_ALERT_BAD_CERTIFICATE": _REFUSES_OURS,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _REFUSES_OURS,
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _REFUSES_OURS,
+}
+"""What OpenSSL calls the alerts of a server that speak of the client's certificate; the first and second are one thing,
+in TLS 1.3 and before."""
 
 
+_CA_HINT: Final = f"the CA that has signed it belongs into {names.ENV_REDIS_TLS_CA_FILE}"
+_HOST_HINT: Final = "the host in the address of the bus has to be one that the certificate names"
+_PAIR: Final = f"{names.ENV_REDIS_TLS_CERT_FILE} and {names.ENV_REDIS_TLS_KEY_FILE}"
+_OF_TLS: Final = {
+    f"{BAD_CERTIFICATE} (not valid yet)": "is the clock of this host right?",
+    f"{BAD_CERTIFICATE} (expired)": "renew it, and have its redis-server read the new one",
+    f"{BAD_CERTIFICATE} (self-signed)": _CA_HINT,
+    f"{BAD_CERTIFICATE} (of a CA that is not trusted)": _CA_HINT,
+    f"{BAD_CERTIFICATE} (for another host)": _HOST_HINT,
+    f"{BAD_CERTIFICATE} (for another address)": _HOST_HINT,
+    _WANTS_OURS: f"set {_PAIR}",
+    _WANTS_PERHAPS: f"set {_PAIR}",
+    f"{_REFUSES_OURS} (expired)": f"renew {_PAIR}",
+}
 _OF_A_BUS: Final = {
     errors.NO_DESCRIPTOR: "raise LimitNOFILE= of this service, or find what it leaves open",
     "max number of clients reached": "see by `redis-cli CLIENT LIST` who has its connections",
@@ -43,7 +74,29 @@ def hint(bus: Address, why: str) -> str:
     """What to look at first when a bus does not answer for that reason."""
     if not bus.path and cut_off():
         return NO_NETWORK
+    if of_tls(why):
+        unknown = f"see {_PAIR}" if why.startswith(_REFUSES_OURS) else "see the log of its redis-server"
+        return _OF_TLS.get(why, unknown)
+    if bus.tls:
+        return _OF_A_BUS.get(why, "is its redis-server running, and does it speak TLS at that port?")
+    if why == errors.RESET and not bus.local:
+        return "is its redis-server running, and not for rediss:// alone?"
     return _OF_A_BUS.get(why, "is its redis-server running?")
+
+
+def of_bus(error: BaseException) -> str:
+    """Say in a few words why a bus does not answer. Libraries wrap what the system, or TLS, says."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return errors.RESET if isinstance(cause, ssl.SSLEOFError) else _of_tls(cause)
+        cause = cause.__cause__ or cause.__context__
+    return errors.reason(error)
+
+
+def of_tls(why: str) -> bool:
+    """Whether such a reason is one of TLS, which waiting alone does not mend."""
+    return why.startswith((BAD_CERTIFICATE, _NO_TLS)) or why in _TLS.values()
 
 
 def cut_off() -> bool:
@@ -87,5 +140,6 @@ def _of_network(error: OSError) -> str:
 def _of_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = _CERTIFICATE.get(error.verify_code) or error.verify_message.rstrip(".")
-        return f"its certificate is not valid ({why})"
-    return f"TLS failed ({(error.reason or 'unknown').lower().replace('_', ' ')})"
+        return f"{BAD_CERTIFICATE} ({why})"
+    reason = error.reason or "unknown"
+    return _TLS.get(reason, f"{_NO_TLS} ({reason.lower().replace('_', ' ')})")

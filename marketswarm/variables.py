@@ -53,6 +53,19 @@ VARIABLES: Final = (
         "a folder with the passwords of the users of the buses, a file each; on a host set by the units",
         f"`{users.PASSWORDS}` for commands on a host",
     ),
+    Variable(
+        (names.ENV_REDIS_TLS_CA_FILE,),
+        "all",
+        "for buses with an address of `rediss://`: a file of the CAs that sign their certificates, in PEM",
+        "the system's CAs",
+    ),
+    Variable(
+        (names.ENV_REDIS_TLS_CERT_FILE, names.ENV_REDIS_TLS_KEY_FILE),
+        "all",
+        "the certificate that is shown to them, and its private key: two files in PEM. A systemd credential of such a "
+        "name is the file itself",
+        "none is shown",
+    ),
     Variable((names.ENV_LOG_LEVEL,), "all", "DEBUG, INFO, WARNING, ERROR, CRITICAL", "INFO"),
     Variable(
         (names.ENV_DEFAULT_TIMEOUT_SEC,),

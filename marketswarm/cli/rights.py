@@ -193,9 +193,8 @@ def cli(bus: str, words: tuple[str, ...]) -> None:
     if program is None:
         raise BadEnvironmentError("there is no redis-cli on PATH; apt install redis-tools")
     login = ("--user", at.username, "--no-auth-warning") if at.username else ()
-    where = ("-s", at.path) if at.path else ("-h", at.host, "-p", str(at.port), *(("--tls",) if at.tls else ()))
     environ = settings.inherited() | ({"REDISCLI_AUTH": at.password} if at.password else {})
-    sys.exit(asyncio.run(_run([program, *where, *login, *words], environ)))
+    sys.exit(asyncio.run(_run([program, *at.for_redis_cli(), *login, *words], environ)))
 
 
 async def _run(command: list[str], environ: dict[str, str]) -> int:

@@ -60,6 +60,8 @@ def ask_environment(user: str = users.OPERATOR) -> tuple[Settings, BadEnvironmen
         return environment.load(environ, user=user), None
     except BadEnvironmentError as error:
         wrong = {*truths.wrong_variables(error), names.ENV_CREDENTIALS_DIRECTORY}
+        if wrong.intersection(names.TLS_ENV):
+            wrong.update(names.TLS_ENV)  # one without the others would be a fault of its own
         left = {name: value for name, value in environ.items() if name not in wrong}
         return environment.load(left, user=user), error
 

@@ -8,7 +8,8 @@ from marketswarm.address import Address
 from marketswarm.bus import StoredTruth
 from marketswarm.doctor.remedies import Remedies
 from marketswarm.doctor.report import Check, fail, ok, skip, warn
-from marketswarm.errors import BusRefusedError, MarketSwarmError, NotRedisError, reason
+from marketswarm.errors import BusRefusedError, MarketSwarmError, NotRedisError
+from marketswarm.trouble import of_bus, of_tls
 
 NEARLY_FULL = 0.9
 _MIB = 1024 * 1024
@@ -35,7 +36,7 @@ class BusFound:
 
 def why(error: MarketSwarmError) -> str:
     """Say in a few words what an error of a bus comes from; which bus it is stands beside it."""
-    return reason(error.__cause__ or error)
+    return of_bus(error.__cause__ or error)
 
 
 def judge_bus(found: BusFound, remedies: Remedies) -> list[Check]:
@@ -70,9 +71,11 @@ def _answer(found: BusFound, remedies: Remedies) -> Check:
     if isinstance(error, BusRefusedError):
         remedy = remedies.see_bus(bus, at) if answers_info else remedies.log_in(bus)
         return fail(bus, f"{at} refuses: {why(error)}", remedy)
-    if who:
-        return fail(bus, f"{at} does not answer ({why(error)}); {who} has its port", remedies.restart_bus(bus, at))
-    return fail(bus, f"{at} does not answer ({why(error)})", remedies.start_bus(bus, at))
+    because = why(error)
+    if who and not of_tls(because):
+        return fail(bus, f"{at} does not answer ({because}); {who} has its port", remedies.restart_bus(bus, at))
+    remedy = remedies.mend_tls(at, because) if of_tls(because) else remedies.start_bus(bus, at)
+    return fail(bus, f"{at} does not answer ({because})", remedy)
 
 
 def _refusals(name: str, found: BusFound, info: Mapping[str, Any], remedies: Remedies) -> Iterator[Check]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 from marketswarm import names, unitnames
 from marketswarm.address import Address
+from marketswarm.trouble import BAD_CERTIFICATE, hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Remedies:
         """Against a bus that nobody serves."""
         if self._is_ours(bus, address):
             return f"systemctl start {unitnames.redis_unit(bus)}"
-        if address.local and not address.path:
+        if address.local and not address.path and not address.tls:
             return f"redis-server --port {address.port} --appendonly yes --maxmemory-policy noeviction"
         return f"start the Redis server at {address}, or say where it is: export {_variable(bus)}=redis://HOST:PORT"
 
@@ -57,6 +58,12 @@ class Remedies:
         if self._is_ours(bus, address):
             return f"systemctl restart {unitnames.redis_unit(bus)}"
         return f"{self._cli(address)} PING; while that hangs, end it and start it again"
+
+    def mend_tls(self, address: Address, why: str) -> str:
+        """Against a bus, or a client of it, whose certificate is not taken."""
+        shown = f"openssl s_client -connect {quote(str(address))} </dev/null | openssl x509 -noout -text"
+        look = f"it is shown by: {shown}; " if why.startswith(BAD_CERTIFICATE) else ""
+        return f"{hint(address, why)}; {look}then: {redis_cli(address)} PING"
 
     def free_port(self, bus: str, address: Address) -> str:
         """Against a program that has a bus's port."""
@@ -221,10 +228,7 @@ class Remedies:
 
 def redis_cli(address: Address) -> str:
     """Spell redis-cli for a server, without its password."""
-    if address.path:
-        return f"redis-cli -s {quote(address.path)}"
-    host = "" if address.host == "127.0.0.1" else f" -h {quote(address.host)}"
-    return f"redis-cli{host} -p {address.port}{' --tls' if address.tls else ''}"
+    return join(["redis-cli", *address.for_redis_cli()])
 
 
 def _variable(bus: str) -> str:

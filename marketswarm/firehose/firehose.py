@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import hiredis
 
 from marketswarm.address import Address
-from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError, reason
+from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError
 from marketswarm.firehose.session import Beats, CutError, DeafError, Oddities, Session
 from marketswarm.line import connect, login
 from marketswarm.pacing import Backoff
 from marketswarm.refusals import explained
+from marketswarm.trouble import hint, of_bus, of_tls
 
 CONFIRM_SEC = 1.0
 CONFIRMED_PER_SEC = 10_000
@@ -74,6 +75,7 @@ class Firehose:
         self._session: Session | None = None
         self._early_cuts = 0  # connections in a row that were cut before they heard anything
         self._lost = False
+        self._told = ""
 
     @property
     def heard_at(self) -> float:
@@ -100,7 +102,7 @@ class Firehose:
                 refused = ("SUBSCRIBE", ", ".join(channel.decode() for channel in self._channels))
                 self._declare_lost(f"{self._address} {explained(str(error), self._address, refused)}")
             except (MarketSwarmError, OSError, hiredis.HiredisError) as error:
-                self._declare_lost(reason(error))
+                self._declare_lost(of_bus(error))
             if loop.time() - began >= SETTLED_SEC:
                 self._backoff.reset()
             else:
@@ -168,3 +170,7 @@ class Firehose:
         if not self._lost:
             self._lost = True
             self._on_lost(reason)
+        elif of_tls(reason) and reason != self._told:
+            # What does not pass by itself is told, though the outage began by another reason.
+            _log.warning("%s does not answer (%s); %s", self._address, reason, hint(self._address, reason))
+        self._told = reason

@@ -5,6 +5,7 @@ redis-py's pub/sub costs five times as much a message and goes deaf without an e
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -110,7 +111,9 @@ class Session(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
-        self.end(CutError(str(exc) if exc else "closed by the server"))
+        of_tls = isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLEOFError)
+        # A server that refuses the certificate of its client does so when the connection stands (TLS 1.3).
+        self.end(exc if exc and of_tls else CutError(str(exc) if exc else "closed by the server"))
 
     def get_buffer(self, _sizehint: int) -> memoryview:
         """Have each read end in the same place: nothing is allocated for it."""

@@ -27,8 +27,10 @@ def make_logins(root: Path) -> None:
 
 
 def _settings(root: Path) -> Settings:
+    variables = settings.read_env_file(root / names.ENV_FILE.lstrip("/"))
     try:
-        return settings.load(settings.read_env_file(root / names.ENV_FILE.lstrip("/")))
+        # By which certificates buses are trusted makes no difference here.
+        return settings.load({name: value for name, value in variables.items() if name not in names.TLS_ENV})
     except BadEnvironmentError:
         return Settings()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from marketswarm import names, users
-from marketswarm.address import Address
+from marketswarm.address import Address, TlsFiles
 from marketswarm.errors import BadEnvironmentError
 from marketswarm.settings.outward import Outward
 from marketswarm.settings.probing import Market, Probing
@@ -42,6 +42,8 @@ class Settings:
     """The folder with the passwords of the users of the buses, where one is named."""
     sockets: Mapping[int, str] = field(default_factory=dict)
     """The sockets of servers on this host, by their ports on loopback."""
+    tls_files: TlsFiles = field(default_factory=TlsFiles)
+    """By what buses with an address of ``rediss://`` are trusted, and told who asks."""
     truth_key: str = names.TRUTH_KEY
     log_level: str = "INFO"
     default_timeout_sec: float = names.DEFAULT_TIMEOUT_SEC
@@ -70,7 +72,7 @@ class Settings:
     def address(self, bus: str, urls: Mapping[str, str] | None = None) -> Address:
         """Where a bus is: the environment, then ``urls`` (truth's ``buses``), then the default; its socket, if any."""
         address = self.buses.get(bus) or Address.parse({**names.DEFAULT_BUS_URLS, **(urls or {})}[bus])
-        return _reached(address, self.sockets, self.login)
+        return _reached(address, self.sockets, self.login, self.tls_files)
 
 
 def load(environ: Mapping[str, str] | None = None, *, user: str = users.OPERATOR) -> Settings:
@@ -86,14 +88,16 @@ def load(environ: Mapping[str, str] | None = None, *, user: str = users.OPERATOR
     login = Login(user, password) if password else None
     truth_address = reader.address(names.ENV_TRUTH_REDIS_URL)
     sockets = reader.sockets()
+    tls_files = reading.tls_files(reader)
     truth_bus = truth_address.host if truth_address and truth_address.host in names.DEFAULT_BUS_URLS else None
     settings = Settings(
         buses=reader.buses(),
         login=login,
         credentials=Path(folder) if (folder := reader.text(names.ENV_REDIS_CREDENTIALS)) else None,
         truth_bus=truth_bus,
-        truth_address=_reached(truth_address, sockets, login) if truth_address and not truth_bus else None,
+        truth_address=_reached(truth_address, sockets, login, tls_files) if truth_address and not truth_bus else None,
         sockets=sockets,
+        tls_files=tls_files,
         truth_key=reader.text(names.ENV_TRUTH_REDIS_KEY) or names.TRUTH_KEY,
         log_level=reader.level(),
         default_timeout_sec=reader.seconds(names.ENV_DEFAULT_TIMEOUT_SEC) or names.DEFAULT_TIMEOUT_SEC,
@@ -120,10 +124,10 @@ def load(environ: Mapping[str, str] | None = None, *, user: str = users.OPERATOR
     return settings
 
 
-def _reached(address: Address, sockets: Mapping[int, str], login: Login | None) -> Address:
-    """How this process gets to a server: by its socket where it has one, and with its login."""
-    by_socket = address.by_socket(sockets)
-    return login.at(by_socket) if login else by_socket
+def _reached(address: Address, sockets: Mapping[int, str], login: Login | None, files: TlsFiles) -> Address:
+    """How this process gets to a server: by its socket where it has one, or by TLS, and with its login."""
+    there = address.by_socket(sockets).secured(files)
+    return login.at(there) if login else there
 
 
 def journal_stream() -> str | None:
@@ -140,13 +144,18 @@ def own() -> Mapping[str, str]:
     """Give this process's environment; where it does not say which buses are meant, those of this host's units are.
 
     So a command that is typed on a host finds the buses that the daemons use, wherever they are; but by their ports,
-    for the sockets are for the units' group alone. Who may read the passwords of their users has a login there.
+    for the sockets are for the units' group alone. Who may read the passwords of their users has a login there, and
+    who may read the key of their certificate shows that to a bus.
     """
     if any(name.endswith(names.ENV_REDIS_URL) for name in os.environ):
         return os.environ
     of_units = read_env_file(Path(names.ENV_FILE))
     of_units.pop(names.ENV_REDIS_SOCKETS, None)
-    return {names.ENV_REDIS_CREDENTIALS: users.PASSWORDS, **of_units, **os.environ}
+    usual = {names.ENV_REDIS_CREDENTIALS: users.PASSWORDS}
+    if of_units.get(names.ENV_REDIS_TLS_CERT_FILE) and names.ENV_CREDENTIALS_DIRECTORY not in os.environ:
+        # The units have it as a credential, from there.
+        usual[names.ENV_REDIS_TLS_KEY_FILE] = f"{names.CREDENTIALS}/{names.ENV_REDIS_TLS_KEY_FILE}"
+    return {**usual, **of_units, **os.environ}
 
 
 def read_env_file(path: Path) -> dict[str, str]:

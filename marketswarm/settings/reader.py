@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,18 @@ class Reader:
         except (OSError, UnicodeDecodeError) as error:
             self.faults.append(f"{names.ENV_REDIS_CREDENTIALS}: the password of {user} cannot be read: {error}")
             return None
+
+    def path(self, name: str) -> str | None:
+        """Read where a file is. A systemd credential of the same name is that file."""
+        text = self._environ.get(name, "").strip()
+        directory = self._environ.get(names.ENV_CREDENTIALS_DIRECTORY)
+        if not text and directory and os.access(file := Path(directory, name), os.F_OK):
+            return str(file)
+        if text and not (text.startswith("/") and text.isprintable()):
+            # It is not shown: somebody may have set a key in place of its file.
+            self.fault(name, "must be the path of a file, from / on")
+            return None
+        return text or None
 
     def fault(self, name: str, what: str) -> None:
         """Keep what is wrong with a variable. Only a value that can be no secret may be shown."""

@@ -1,8 +1,9 @@
-"""Reads how feeds are fetched, items worked through, and the network and the market API probed."""
+"""Reads how TLS is done, feeds are fetched, items worked through, and the network and the market API probed."""
 
 from typing import Final
 
-from marketswarm import names
+from marketswarm import names, tls
+from marketswarm.address import TlsFiles
 from marketswarm.place import place_of
 from marketswarm.settings.probing import Market, Probing
 from marketswarm.settings.reader import Reader
@@ -12,6 +13,25 @@ from marketswarm.settings.working import DEFAULT_CHAT_TIMEOUT_SEC, Chat, Fetchin
 _MAX_PER_FEED: Final = 5000
 _MAX_BLOCK_MS: Final = 60_000
 _HTTPS: Final = 443
+
+
+def tls_files(reader: Reader) -> TlsFiles:
+    """Read by which files TLS is done, and those files too. What is wrong is left with the reader."""
+    before = len(reader.faults)
+    files = TlsFiles(*map(reader.path, names.TLS_ENV))
+    if len(reader.faults) > before:
+        return files
+    if files.cert and not files.key:
+        reader.fault(names.ENV_REDIS_TLS_CERT_FILE, f"is set without {names.ENV_REDIS_TLS_KEY_FILE}")
+    if files.key and not files.cert:
+        reader.fault(names.ENV_REDIS_TLS_KEY_FILE, f"is set without {names.ENV_REDIS_TLS_CERT_FILE}")
+    if files != TlsFiles():
+        try:
+            tls.read(files)
+        except tls.UnusableFilesError as error:
+            for variable, what in error.faults:
+                reader.fault(variable, what)
+    return files
 
 
 def fetching(reader: Reader) -> Fetching:

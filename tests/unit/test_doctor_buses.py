@@ -25,6 +25,7 @@ WELL: Mapping[str, Any] = {
     "evicted_keys": 0,
 }
 GONE = BusUnreachableError("no answer in time")
+EXPIRED = BusUnreachableError("its certificate is not valid (expired)")
 ALIEN = NotRedisError("it greets with HTTP")
 LOCKED = BusRefusedError("NOAUTH")
 MIB = 1024 * 1024
@@ -110,6 +111,7 @@ def test_on_a_host_a_setting_is_mended_in_the_file_of_its_bus() -> None:
         ((ALIEN, ALIEN, "nginx (pid 7)"), "FAIL", "nginx (pid 7) at 127.0.0.1:6379 is no Redis", "'sport = :6379'"),
         ((ALIEN, ALIEN), "FAIL", "is no Redis", "'sport = :6379'"),
         ((LOCKED, LOCKED), "FAIL", "NOAUTH", "export SYSTEM_REDIS_URL="),
+        ((EXPIRED, EXPIRED, "redis-server (pid 7)"), "FAIL", "does not answer (its certificate is not", "renew it"),
         ((BusRefusedError("MISCONF"), WELL), "FAIL", "MISCONF", "journalctl -u marketswarm-redis@system"),
         ((GONE, {**WELL, "loading": 1}), "warn", "is loading", "INFO persistence"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from commandline import unknown_word
 
 from marketswarm import names, services
-from marketswarm.address import Address
+from marketswarm.address import Address, TlsFiles
 from marketswarm.doctor.hosts import wanted_units
 from marketswarm.doctor.remedies import Remedies, redis_cli
 
@@ -28,6 +28,7 @@ EXAMPLES = {
     "service": "mesh",
     "services": ["mesh", "healer"],
     "channel": "mesh:heartbeat",
+    "why": "its certificate is not valid (expired)",
 }
 COMMAND = re.compile(r"(?:^|(?<=[\s(]))(marketswarm(?:-seed)?)((?: [^\s|;,()`]+)*)")
 UNIT = re.compile(r"marketswarm(?:-[a-z]+)?@[a-z_]+(?:\.service)?|marketswarm[a-z-]*\.(?:service|target)")
@@ -117,6 +118,14 @@ def test_seeding_is_the_bootstrap_s_where_it_seeds_that_file(remedies: Remedies,
         (HERE, "redis-cli -p 6379"),
         (Address.parse("redis://:secret@10.0.0.5:7000"), "redis-cli -h 10.0.0.5 -p 7000"),
         (Address("redis.example", 6380, tls=True), "redis-cli -h redis.example -p 6380 --tls"),
+        (
+            Address("10.0.0.5", 6380, tls=True, tls_files=TlsFiles(ca="/etc/my ca.pem")),
+            "redis-cli -h 10.0.0.5 -p 6380 --tls --cacert '/etc/my ca.pem'",
+        ),
+        (
+            Address("10.0.0.5", 6380, tls=True, tls_files=TlsFiles("/a.pem", "/c.pem", "/k.pem")),
+            "redis-cli -h 10.0.0.5 -p 6380 --tls --cacert /a.pem --cert /c.pem --key /k.pem",
+        ),
         (Address(path="/run/my redis.sock"), "redis-cli -s '/run/my redis.sock'"),
     ],
 )

@@ -13,7 +13,8 @@ GROUND = {"names", "unitnames", "users", "errors", "address", "place", "text", "
 FLOORS = (
     {"truth", "messages", "pacing", "difference", "durations", "variables", "refusals"},
     {"liveness", "notices", "feeds", "probing", "rights"},
-    {"line", "isolated", "lookup", "trouble", "files", "alertlog"},
+    {"isolated", "lookup", "trouble", "files", "alertlog", "tls"},
+    {"line", "outage"},
     {
         "clock",
         "passwords",

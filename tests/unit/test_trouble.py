@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import ssl
 
 import pytest
 
@@ -34,6 +35,32 @@ def _cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bus_that_does_not_answer_comes_with_what_to_look_at(bus: Address, why: str, says: str) -> None:
     """By the reason, where one says more than that nobody is there."""
     assert trouble.hint(bus, why) == says
+
+
+SECURED = Address("10.0.0.1", 6380, tls=True)
+
+
+@pytest.mark.parametrize(
+    ("bus", "why", "says"),
+    [
+        (SECURED, "its certificate is not valid (of a CA that is not trusted)", "into REDIS_TLS_CA_FILE"),
+        (SECURED, "its certificate is not valid (revoked)", "see the log of its redis-server"),
+        (SECURED, "TLS failed (wrong version number)", "see the log of its redis-server"),
+        (SECURED, "it does not take the certificate of its client", "see REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE"),
+        (SECURED, "no answer in time", "is its redis-server running, and does it speak TLS at that port?"),
+        (ELSEWHERE, "connection reset", "is its redis-server running, and not for rediss:// alone?"),
+        (Address("127.0.0.1"), "connection reset", "is its redis-server running?"),
+    ],
+)
+def test_what_tls_may_have_to_do_with_is_told(bus: Address, why: str, says: str) -> None:
+    """A certificate that is no good, and a port of the other kind."""
+    assert trouble.hint(bus, why).endswith(says)
+
+
+def test_an_end_amid_tls_is_no_fault_of_a_certificate() -> None:
+    """The server was killed, say."""
+    assert trouble.of_bus(ssl.SSLEOFError(8, "EOF occurred in violation of protocol")) == "connection reset"
+    assert not trouble.of_tls("connection reset")
 
 
 @pytest.mark.usefixtures("_cut_off")
