@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,13 +14,14 @@ from granted import BOTH, MARKET, SYSTEM, access, shipped
 
 from marketswarm import files, granting, settings, unitnames, users
 from marketswarm.address import Address
-from marketswarm.bus import Bus
+from marketswarm.bus import Bus, StoredTruth
 from marketswarm.errors import BusRefusedError, BusUnreachableError, NotAllowedError
 from marketswarm.granting import Keeper
+from marketswarm.messages import FullHeartbeat, encode
 from marketswarm.passwords import Passwords
 from marketswarm.rights import AclFile
 from marketswarm.settings import Login, Settings
-from marketswarm.truth import Truth
+from marketswarm.truth import Truth, digest
 
 GONE = BusUnreachableError("system-redis does not answer")
 ONE_SERVER = {"SYSTEM_REDIS_URL": "redis://127.0.0.1:7000", "MARKET_REDIS_URL": "redis://localhost:7000/2"}
@@ -48,6 +50,13 @@ class FakeBus:
         beats = looks.pop(0) if len(looks) > 1 else looks[0]
         return {service: beat for service, beat in beats.items() if service in services}
 
+    async def truth(self, key: str) -> StoredTruth | None:
+        """Give the document that it holds."""
+        assert key == "truth:doc"
+        if error := self._world.errors.get(self.name):
+            raise error
+        return self._world.held.get(self.name)
+
     async def close(self) -> None:
         """Be closed."""
         self._world.open -= 1
@@ -59,6 +68,7 @@ class World:
     def __init__(self) -> None:
         self.errors: dict[str, Exception] = {}
         self.looks: dict[str, list[dict[str, bytes]]] = {SYSTEM: [{}], MARKET: [{}]}
+        self.held: dict[str, StoredTruth] = {}
         self.asked: list[tuple[str, list[str]]] = []
         self.addresses: dict[str, Address] = {}
         self.open = 0
@@ -433,6 +443,59 @@ def test_the_passwords_of_this_host_are_of_its_servers(tmp_path: Path, monkeypat
     found = granting.keeper(Settings(credentials=tmp_path))
     assert found
     assert found.files == {bus: Path(path) for bus, path in unitnames.redis_acls().items()}
+    assert found.durable
+
+
+def durable(tmp_path: Path) -> Keeper:
+    """A keeper of servers that load what they hold from files of their own."""
+    return replace(keeper(tmp_path), durable=True)
+
+
+def test_a_server_that_loads_a_file_does_so_with_all_rights_and_lets_nobody_in(tmp_path: Path) -> None:
+    """Who gives no login is locked out until it runs; what he may do then stands beside, for who knows the admin's."""
+    made = durable(tmp_path)
+    assert made.prepare([ORDERS]) == list(made.files.values())
+    for bus, path in made.files.items():
+        assert rules(made, bus)[users.DEFAULT] == "on resetpass ~* &* +@all"
+        beside = path.with_suffix(".default")
+        assert beside.read_text(encoding="ascii").startswith("on resetkeys resetchannels -@all nopass +ping ")
+        assert stat.S_IMODE(beside.stat().st_mode) == 0o600
+        assert {name for name, given in rules(made, bus).items() if "nopass" in given} == set()
+    assert made.prepare([ORDERS]) == []
+    made.files[SYSTEM].with_suffix(".default").unlink()
+    assert made.prepare([ORDERS]) == [made.files[SYSTEM]]
+
+
+def test_without_a_truth_people_may_look_all_the_same(tmp_path: Path, world: World) -> None:
+    """As it was last written; a server that is away, or that never had a file, is passed over."""
+    made = durable(tmp_path)
+    made.prepare([ORDERS])
+    allowed = made.files[SYSTEM].with_suffix(".default").read_text(encoding="ascii")
+    made.files[MARKET].with_suffix(".default").unlink()
+    asyncio.run(made.open_doors())
+    assert world.asked == [(SYSTEM, [f"ACL SETUSER default reset {allowed}"])]
+    assert (world.addresses[SYSTEM].username, world.open) == (users.ADMIN, 0)
+    world.errors[SYSTEM] = GONE
+    asyncio.run(made.open_doors())
+    assert world.open == 0
+
+
+@pytest.mark.parametrize("bye", [False, True])
+def test_a_truth_that_services_run_by_is_in_force_whatever_the_file_says(
+    tmp_path: Path, world: World, *, bye: bool
+) -> None:
+    """One that a bus holds and nobody runs by any more is not, nor what is no truth; a bus that is away tells none."""
+    made = keeper(tmp_path)
+    made.prepare([ORDERS])
+    raw = b'{"services": {"mesh": {}}}'
+    sha256 = digest(raw)
+    world.held = {SYSTEM: StoredTruth(raw, sha256), MARKET: StoredTruth(b"{", None)}
+    beat = FullHeartbeat(svc="mesh", i=1, ts=1.0, truth=sha256, bye=bye)
+    world.looks[SYSTEM] = [{"mesh": encode(beat)}]
+    assert [list(truth.services) for truth in asyncio.run(made.in_force())] == ([] if bye else [["mesh"]])
+    world.errors = {SYSTEM: GONE, MARKET: BusRefusedError("no")}
+    assert asyncio.run(made.in_force()) == []
+    assert world.open == 0
 
 
 def test_the_environment_says_what_rights_are_given_for(tmp_path: Path) -> None:

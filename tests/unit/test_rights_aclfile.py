@@ -5,7 +5,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm.rights import AclFile, User, rules_of
+from marketswarm.rights import AclFile, User, rules_of, words
 from marketswarm.rights.grants import Grant
 
 MESH = User("mesh", ("ping",), (Grant(("get",), ("a",)),))
@@ -58,3 +58,11 @@ def test_written_again_it_is_the_same_file(rules: dict[str, str], ours: set[str]
     new = AclFile.of([MESH], {})
     once = new.over(AclFile(rules), ours)
     assert new.over(AclFile.parse(once.text()), ours).text() == once.text()
+
+
+def test_rules_are_taken_apart_as_a_server_is_given_them() -> None:
+    """What stands within parentheses is one word."""
+    assert words("on nopass +ping (%R~health:* +get) (&a +subscribe)") == [
+        *("on", "nopass", "+ping"),
+        *("(%R~health:* +get)", "(&a +subscribe)"),
+    ]
