@@ -57,6 +57,10 @@ class _Options:
     def setsockopt(self, *_option: int) -> None:
         """Take an option; the link knows the one that matters."""
 
+    def fileno(self) -> int:
+        """Give the number that stands for none: there is nothing behind it to be read."""
+        return -1
+
 
 class Connection(asyncio.Transport):
     """Healer's end of a connection."""
