@@ -93,7 +93,7 @@ class Keeper:
         found: list[Truth] = []
         for bus in names.DEFAULT_BUS_URLS:
             with contextlib.suppress(BusUnreachableError, BusRefusedError):
-                async with self._as(users.OPERATOR, bus, self.settings.address(bus)) as server:
+                async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
                     stored = await server.truth(self.settings.truth_key)
                     held = examine(stored.raw, stored.sha256) if stored else NOTHING
                     if held.truth and held.sha256 in await _truths(server, list(held.truth.services)):

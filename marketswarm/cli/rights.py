@@ -96,18 +96,19 @@ def apply(file: Path | None) -> None:
       77  a password may not be read or written: run it as root
       78  a variable is not usable
     """
-    from marketswarm import settings
+    from marketswarm import granting, settings
 
-    if settings.load().credentials is None:
+    environment = settings.load()
+    if environment.credentials is None:
         click.echo(f"nothing to do: {names.ENV_REDIS_CREDENTIALS} names no folder, so nobody has a login")
         return
-    keeper = _keeper()
     try:
         parsed = _truth(file)
     except (BadTruthError, NoTruthFileError):
-        asyncio.run(keeper.open_doors())
+        if known := granting.keeper(environment):
+            asyncio.run(known.open_doors())
         raise
-    asyncio.run(_apply(keeper, parsed))
+    asyncio.run(_apply(_keeper(), parsed))
 
 
 async def _apply(keeper: "Keeper", parsed: "Truth") -> None:

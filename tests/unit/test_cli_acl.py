@@ -152,14 +152,14 @@ def test_cli_is_redis_cli_as_who_may_do_anything(folder: Path, shown: Path) -> N
     (folder / users.ADMIN).write_text("s3cret", encoding="ascii")
     assert run("cli", SYSTEM, "--raw", "CONFIG", "GET", "port").exit_code == 9
     login = f"--user {users.ADMIN} --no-auth-warning"
-    assert shown.read_text(encoding="ascii") == f"s3cret -h 127.0.0.1 -p 1 {login} --raw CONFIG GET port\n"
+    assert shown.read_text(encoding="ascii") == f"s3cret -p 1 {login} --raw CONFIG GET port\n"
 
 
 def test_cli_needs_no_password_where_nobody_has_one(folder: Path, shown: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An open server takes anybody."""
     monkeypatch.setenv("REDIS_CREDENTIALS", "")
     assert run("cli", MARKET, "PING").exit_code == 9
-    assert shown.read_text(encoding="ascii") == " -h 127.0.0.1 -p 6380 PING\n"
+    assert shown.read_text(encoding="ascii") == " -p 6380 PING\n"
 
 
 def test_cli_says_what_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
