@@ -3,9 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from marketswarm import names, users
+from marketswarm.truth.kept import kept_for
 from marketswarm.truth.models import Truth
 from marketswarm.truth.positions import Position
 from marketswarm.truth.wording import line, number, path, quoted, shown
+
+_WRITERS = (users.SEED, *names.WATCHERS, names.MESH, names.RSS_AGG, names.VEXY_AI, names.MASSIVE)
+"""To whom the contract gives keys and channels, whether or not a document has them."""
 
 
 def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
@@ -15,6 +19,7 @@ def conflicts(truth: Truth, left_out: Collection[str] = ()) -> Iterator[str]:
     """
     yield from _taken_names(truth)
     yield from _shared_channels(truth)
+    yield from _kept_channels(truth)
     yield from _cycles(truth)
     yield from _short_timeouts(truth, left_out)
     yield from _repeated_targets(truth)
@@ -60,6 +65,23 @@ def _shared_channels(truth: Truth) -> Iterator[str]:
                 ("services", at.service, "heartbeat", "channel"),
                 f"must differ from that of {owner} on {at.bus}, is {quoted(at.channel)}",
             )
+
+
+def _kept_channels(truth: Truth) -> Iterator[str]:
+    """Find beats where others alone write: who may send its beats there could forge what they say."""
+    alerts = truth.alerts_to()
+    known = {*truth.services, *_WRITERS}
+    for at in truth.positions():
+        # A channel that is called as another service's usually is may be free, and if it is not, that is told already.
+        if truth.section(at.service).heartbeat.channel is None or at.channel.endswith(names.HEARTBEAT_SUFFIX):
+            continue
+        writers = [name for name in kept_for(at.channel, at.service) if name in known]
+        if not writers and (at.bus, at.channel) == (alerts.bus, alerts.key):
+            writers = [names.HEALER]
+        if writers:
+            loc = ("services", at.service, "heartbeat", "channel")
+            who = " and ".join(writers)
+            yield line(loc, f"must be one of its own, {who} alone writes there{shown(loc, at.channel)}")
 
 
 def _short_timeouts(truth: Truth, left_out: Collection[str]) -> Iterator[str]:

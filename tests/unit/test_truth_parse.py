@@ -388,3 +388,32 @@ def test_unknown_fields_are_never_lost(unknown: list[dict[str, object]]) -> None
         "buses": {"b": {**of_bus, "url": "redis://h"}},
     }
     assert read(document).model_dump(mode="json", exclude_unset=True) == document
+
+
+@pytest.mark.parametrize(
+    ("channel", "writers"),
+    [
+        ("healer:alerts", "healer and sentinel"),
+        ("truth:changed", "marketswarm-seed"),
+        ("mesh:gossip", "mesh"),
+        ("rss_agg?heartbeat", "rss_agg"),
+        ("ops", "healer"),
+    ],
+)
+def test_nobody_beats_where_others_alone_write(channel: str, writers: str) -> None:
+    """Whoever may publish there could forge what they say; also by a name that, as a pattern, means more than one."""
+    document = {
+        "services": {
+            "mine": {"heartbeat": {"channel": channel}},
+            "rss_agg": {},
+            "healer": {"access_points": {"publish_to": [{"bus": "system-redis", "key": "ops"}]}},
+        }
+    }
+    place = "services.mine.heartbeat.channel"
+    assert faults(document) == [f'{place}: must be one of its own, {writers} alone writes there, is "{channel}"']
+
+
+@pytest.mark.parametrize("channel", ["mine:beats", "elsewhere:heartbeat", "alive"])
+def test_a_beat_may_be_on_any_channel_of_ones_own(channel: str) -> None:
+    """Whatever it is called."""
+    assert read({"services": {"mine": {"heartbeat": {"channel": channel}}}})
