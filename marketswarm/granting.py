@@ -20,6 +20,7 @@ from marketswarm.truth import NOTHING, Truth, examine
 
 FOLLOWED_SEC: Final = 12.0
 """How long it is waited, at most, until services run on the truth that was seeded: they look for it each 4 s."""
+SERVERS_SEC: Final = 10.0
 CLIENT_NAME: Final = "marketswarm:acl"
 _LOOK_SEC: Final = 0.2
 _CHUNK: Final = 500
@@ -76,6 +77,28 @@ class Keeper:
                 if not self.files.keys() & set(buses):
                     raise
                 say(f"{error}; it gets its users when it starts")
+
+    async def await_servers(self) -> None:
+        """Wait until the servers of this host answer, SERVERS_SEC at most: one that starts again is about to.
+
+        systemd may begin what a unit that it restarts wants before that unit is there.
+        """
+        until = time.monotonic() + SERVERS_SEC
+        for bus in self.files:
+            while True:
+                if await self._answers(bus) or time.monotonic() >= until:
+                    break
+                await asyncio.sleep(_LOOK_SEC)
+
+    async def _answers(self, bus: str) -> bool:
+        try:
+            async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
+                await server.ask([("PING",)])
+        except BusUnreachableError:
+            return False
+        except BusRefusedError:
+            return True
+        return True
 
     async def open_doors(self) -> None:
         """Give whoever has no login his few rights, as last written, on the servers of this host that run.

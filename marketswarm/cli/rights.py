@@ -106,13 +106,19 @@ def apply(file: Path | None) -> None:
         parsed = _truth(file)
     except (BadTruthError, NoTruthFileError):
         if known := granting.keeper(environment):
-            asyncio.run(known.open_doors())
+            asyncio.run(_open_doors(known))
         raise
     asyncio.run(_apply(_keeper(), parsed))
 
 
+async def _open_doors(keeper: "Keeper") -> None:
+    await keeper.await_servers()
+    await keeper.open_doors()
+
+
 async def _apply(keeper: "Keeper", parsed: "Truth") -> None:
     """Who runs by a truth that the file no longer has keeps its rights: a seed takes them away."""
+    await keeper.await_servers()
     await keeper.apply([*await keeper.in_force(), parsed], click.echo)
 
 

@@ -480,6 +480,19 @@ def test_without_a_truth_people_may_look_all_the_same(tmp_path: Path, world: Wor
     assert world.open == 0
 
 
+def test_a_server_that_is_about_to_start_is_waited_for(tmp_path: Path, world: World) -> None:
+    """Not for ever: an operator may have stopped it. One that says no is there."""
+    made = keeper(tmp_path)
+    made.prepare([ORDERS])
+    world.errors = {SYSTEM: BusRefusedError("no"), MARKET: GONE}
+    asyncio.run(made.await_servers())
+    assert granting.SERVERS_SEC <= world.now < granting.SERVERS_SEC + 1
+    world.errors.clear()
+    before = world.now
+    asyncio.run(made.await_servers())
+    assert (world.now, world.open) == (before, 0)
+
+
 @pytest.mark.parametrize("bye", [False, True])
 def test_a_truth_that_services_run_by_is_in_force_whatever_the_file_says(
     tmp_path: Path, world: World, *, bye: bool
