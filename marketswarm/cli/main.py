@@ -27,7 +27,7 @@ def main() -> None:
     for healer. Who beats where stands in one document, the truth, which marketswarm-seed puts on the buses.
 
     The buses are system-redis (127.0.0.1:6379) and market-redis (127.0.0.1:6380); the variables SYSTEM_REDIS_URL and
-    MARKET_REDIS_URL say otherwise.
+    MARKET_REDIS_URL say otherwise. On a host most commands need root: only root may read the passwords of the buses.
 
     \b
     Examples:

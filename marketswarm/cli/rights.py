@@ -148,7 +148,8 @@ def _keeper() -> "Keeper":
 def rotate(file: Path | None) -> None:
     """Give everybody on the buses of this host a new password, and restart the services that run, one after another.
 
-    The old passwords are good until the last service has its new one, so nobody is cut off, and nothing is missed.
+    The old passwords are good until the last service has its new one, so none of them is cut off, and nothing is
+    missed. A program of your own, and services of other hosts, have to be given theirs: until then they are refused.
     What cuts this off does no harm; run it again, and it goes on. Services that the truth does not have, and that do
     not run, lose their user.
 
