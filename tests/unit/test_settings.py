@@ -310,6 +310,7 @@ def test_sockets_of_the_units_are_not_for_commands(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(names, "ENV_FILE", str(file))
     for name in ("SYSTEM_REDIS_URL", "MARKET_REDIS_URL", "REDIS_URL", "TRUTH_REDIS_URL", "REDIS_SOCKETS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("REDIS_CREDENTIALS", "")  # or root has a login on a host
     assert settings.load().address("system-redis") == Address("127.0.0.1", 6479)
     monkeypatch.setenv("REDIS_SOCKETS", "6479=/run/b.sock")
     assert settings.load().address("system-redis") == Address(path="/run/b.sock")
