@@ -56,7 +56,7 @@ async def work(client: redis.Redis, handle: Handle, items: int) -> None:
             if item:
                 insight = encode_insight(item, await handle(item), worker=NAME, ts=round(time.time(), 3))
                 result: Any = {names.INSIGHTS_FIELD: insight}
-                storing.xadd(names.INSIGHTS, result, maxlen=names.INSIGHTS_MAXLEN, approximate=True)
+                storing.xadd(names.INSIGHTS, result, maxlen=names.DEFAULT_QUEUE_MAXLEN, approximate=True)
             storing.xack(names.QUEUE, names.VEXY_AI, entry)
             items -= 1
         storing.execute()

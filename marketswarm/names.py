@@ -19,7 +19,6 @@ ENV_FILE: Final = "/etc/marketswarm/marketswarm.env"
 CREDENTIALS: Final = "/etc/marketswarm/credentials"
 TRUTH_FILE_IN_CHECKOUT: Final = "etc/truth.json"
 MAX_TRUTH_BYTES: Final = 1 << 20
-MAX_TRUTH_DEPTH: Final = 32
 SERVICE_NAME: Final = r"[a-z0-9_]{1,64}"
 
 # Services that the rest knows by name.
@@ -36,8 +35,6 @@ SERVICES_GROUP: Final = "marketswarm.services"
 HEARTBEAT_SUFFIX: Final = ":heartbeat"
 DEFAULT_INTERVAL_SEC: Final = 10.0
 DEFAULT_TIMEOUT_SEC: Final = 30.0
-MAX_BEAT_BYTES: Final = 4096
-MAX_BEAT_NESTING: Final = 500
 
 # Alerts.
 ALERT_CHANNEL: Final = "healer:alerts"
@@ -54,8 +51,6 @@ MESH_SERVICES: Final = "mesh:services"
 """A hash, a field a service: who should be there, who is, and on what."""
 MESH_GOSSIP: Final = "mesh:gossip"
 """A channel: what changes in it, as it does."""
-TOMBSTONE_SEC: Final = 86_400.0
-"""How long a service that has left the truth is kept in it."""
 
 # Telling people.
 DEAD_LETTERS: Final = "healer:alerts:dead"
@@ -97,7 +92,6 @@ DEAD_ITEMS_MAXLEN: Final = 10_000
 INSIGHTS: Final = "vexy:insights"
 """A stream: what vexy_ai found in each item."""
 INSIGHTS_FIELD: Final = "insight"
-INSIGHTS_MAXLEN: Final = 100_000
 HANDLERS_GROUP: Final = "marketswarm.handlers"
 DEFAULT_HANDLER: Final = "lexicon"
 

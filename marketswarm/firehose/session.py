@@ -14,8 +14,7 @@ import hiredis
 
 from marketswarm.errors import BusRefusedError, MarketSwarmError
 from marketswarm.line import Command, pack
-from marketswarm.messages import UNREADABLE, Heartbeat, Malformed, decode_heartbeat, decode_plain
-from marketswarm.names import MAX_BEAT_NESTING
+from marketswarm.messages import MAX_BEAT_NESTING, UNREADABLE, Heartbeat, Malformed, decode_heartbeat, decode_plain
 
 SUBSCRIBE_CHUNK = 1000
 BUFFER_BYTES = 1 << 17

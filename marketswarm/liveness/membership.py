@@ -1,12 +1,15 @@
 """The members of the swarm: who should be there, who is, and what of that is not told yet."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
 from marketswarm.liveness.states import State
 from marketswarm.messages import LEFT_TRUTH, FullHeartbeat, Member, Presence
-from marketswarm.names import TOMBSTONE_SEC
+
+TOMBSTONE_SEC: Final = 86_400.0
+"""How long a service that has left the truth is kept in it."""
 
 
 def presence(old: Presence, state: State, *, goodbye: bool, quiet: bool, silent: bool) -> Presence:

@@ -31,6 +31,8 @@ from marketswarm.messages.alerts import (
     subject,
 )
 from marketswarm.messages.heartbeats import (
+    MAX_BEAT_BYTES,
+    MAX_BEAT_NESTING,
     FullHeartbeat,
     Heartbeat,
     Malformed,
@@ -52,6 +54,8 @@ from marketswarm.messages.wire import UNREADABLE, encode
 __all__ = [
     "DROPPED",
     "LEFT_TRUTH",
+    "MAX_BEAT_BYTES",
+    "MAX_BEAT_NESTING",
     "MISSES",
     "TROUBLES",
     "UNREADABLE",

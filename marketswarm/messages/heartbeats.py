@@ -5,8 +5,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from marketswarm import names
 from marketswarm.messages.wire import UNREADABLE
+
+MAX_BEAT_BYTES: Final = 4096
+MAX_BEAT_NESTING: Final = 500
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -43,7 +45,7 @@ class FullHeartbeat(Heartbeat, frozen=True, omit_defaults=True, gc=False):
 class Malformed(Enum):
     """Why bytes on a heartbeat channel are no heartbeat. The value is a phrase for the log."""
 
-    TOO_LONG = f"longer than {names.MAX_BEAT_BYTES} bytes"
+    TOO_LONG = f"longer than {MAX_BEAT_BYTES} bytes"
     NOT_A_BEAT = "not a heartbeat in JSON"
     WRONG_SERVICE = "of another service"
 
@@ -61,9 +63,9 @@ def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
     The length is capped before the parser sees the bytes, which bounds numbers too. How deep a parser goes differs
     between Pythons, so nesting is capped here as well; what is shorter than the cap cannot be that deep.
     """
-    if len(raw) > names.MAX_BEAT_BYTES:
+    if len(raw) > MAX_BEAT_BYTES:
         return Malformed.TOO_LONG
-    if len(raw) > names.MAX_BEAT_NESTING and raw.count(b"[") + raw.count(b"{") > names.MAX_BEAT_NESTING:
+    if len(raw) > MAX_BEAT_NESTING and raw.count(b"[") + raw.count(b"{") > MAX_BEAT_NESTING:
         return Malformed.NOT_A_BEAT
     try:
         beat = decode_plain(raw)
@@ -74,7 +76,7 @@ def decode_heartbeat(raw: bytes, service: str) -> Heartbeat | Malformed:
 
 def decode_full(raw: bytes, service: str) -> FullHeartbeat | None:
     """Read all that a lease of ``service`` says of the process that holds it; None where it holds no beat of it."""
-    if len(raw) > names.MAX_BEAT_BYTES:
+    if len(raw) > MAX_BEAT_BYTES:
         return None
     try:
         beat = _decode_full(raw)

@@ -10,7 +10,8 @@ from marketswarm.truth.credentials import Loc
 from marketswarm.truth.wording import line
 
 MAX_INTEGER_DIGITS = 40
-_TOO_DEEP = line((), f"must be nested at most {names.MAX_TRUTH_DEPTH} levels deep")
+MAX_DEPTH = 32
+_TOO_DEEP = line((), f"must be nested at most {MAX_DEPTH} levels deep")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -84,7 +85,7 @@ def _int(text: str) -> int | _Refused:
 
 def _plain(value: object, loc: Loc, faults: list[str]) -> object:
     """Turn what the reader built into plain values, and note what is wrong with it and where."""
-    if isinstance(value, list) and len(loc) >= names.MAX_TRUTH_DEPTH:
+    if isinstance(value, list) and len(loc) >= MAX_DEPTH:
         faults.append(_TOO_DEEP)
     elif isinstance(value, _Object):
         return _plain_object(value, loc, faults)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from marketswarm import names
 from marketswarm.messages import (
     LEFT_TRUTH,
+    MAX_BEAT_BYTES,
     Change,
     FullHeartbeat,
     Heartbeat,
@@ -105,7 +105,7 @@ def test_a_lease_says_who_holds_it(raw: bytes, found: FullHeartbeat | None) -> N
     assert decode_full(raw, "a") == found
 
 
-@pytest.mark.parametrize(("length", "taken"), [(names.MAX_BEAT_BYTES, True), (names.MAX_BEAT_BYTES + 1, False)])
+@pytest.mark.parametrize(("length", "taken"), [(MAX_BEAT_BYTES, True), (MAX_BEAT_BYTES + 1, False)])
 def test_a_lease_is_capped(length: int, *, taken: bool) -> None:
     """Before a parser sees it."""
     raw = b'{"svc":"a","i":1,"ts":2}'.ljust(length)

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from marketswarm.liveness import Members, State, presence
+from marketswarm.liveness.membership import TOMBSTONE_SEC
 from marketswarm.messages import LEFT_TRUTH, FullHeartbeat, Member, Presence
-from marketswarm.names import TOMBSTONE_SEC
 
 UNSEEN, ALIVE, SUSPECTED, FAILED, LEFT = Presence
 NOW, WALL = 5_000.0, 1_762_433_458.0

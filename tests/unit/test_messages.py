@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketswarm import names, unitnames
+from marketswarm import unitnames
 from marketswarm.messages import (
+    MAX_BEAT_BYTES,
     Alert,
     BusLost,
     BusOk,
@@ -387,7 +388,7 @@ def test_what_is_too_long_is_not_even_read(raw: bytes) -> None:
 
 def test_length_ends_at_the_limit() -> None:
     """A beat of exactly the limit is read, one byte more is not."""
-    padded = GOOD.ljust(names.MAX_BEAT_BYTES)
+    padded = GOOD.ljust(MAX_BEAT_BYTES)
     assert isinstance(decode_heartbeat(padded, "rss_agg"), Heartbeat)
     assert decode_heartbeat(padded + b" ", "rss_agg") is Malformed.TOO_LONG
 

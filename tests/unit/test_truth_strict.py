@@ -76,7 +76,7 @@ def test_size_ends_at_the_limit() -> None:
 
 def test_depth_ends_at_the_limit() -> None:
     """32 levels are read and 33 are not, whether of lists or of objects."""
-    deep = names.MAX_TRUTH_DEPTH
+    deep = strict.MAX_DEPTH
     assert strict.load(b"[" * deep + b"]" * deep)
     assert strict.load(b'{"a":' * deep + b"1" + b"}" * deep)
     assert faults(b"[" * (deep + 1) + b"]" * (deep + 1)) == [TOO_DEEP]
