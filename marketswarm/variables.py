@@ -50,8 +50,8 @@ VARIABLES: Final = (
     Variable(
         (names.ENV_REDIS_CREDENTIALS,),
         "all",
-        "a folder with the passwords of the users of the buses, a file each; on a host set by the units, and there empty "
-        "where nobody is to log in",
+        "a folder with the passwords of the users of the buses, a file each; on a host set by the units, and there "
+        "empty where nobody is to log in",
         f"`{users.PASSWORDS}` for commands on a host",
     ),
     Variable(
