@@ -21,6 +21,7 @@ from marketswarm.truth import NOTHING, Truth, examine
 FOLLOWED_SEC: Final = 12.0
 """How long it is waited, at most, until services run on the truth that was seeded: they look for it each 4 s."""
 SERVERS_SEC: Final = 10.0
+"""How long it is waited, at most, for a server of this host that does not answer: it may be about to start."""
 CLIENT_NAME: Final = "marketswarm:acl"
 _LOOK_SEC: Final = 0.2
 _CHUNK: Final = 500
@@ -78,38 +79,32 @@ class Keeper:
                     raise
                 say(f"{error}; it gets its users when it starts")
 
-    async def await_servers(self) -> None:
-        """Wait until the servers of this host answer, SERVERS_SEC at most: one that starts again is about to.
+    async def open_doors(self) -> None:
+        """Give whoever has no login his few rights, as last written, on each server of this host as soon as it answers.
 
-        systemd may begin what a unit that it restarts wants before that unit is there.
+        Where there is no truth to go by, people may look all the same. None is waited for longer than SERVERS_SEC, and
+        none in vain that is about to start: systemd may begin what a unit that it restarts wants before that unit is
+        there. One that refuses is left alone; ``apply`` says so.
         """
+        closed: dict[str, str] = {}
+        for bus, path in self.files.items():
+            with contextlib.suppress(FileNotFoundError):
+                closed[bus] = path.with_suffix(_DEFAULT).read_text(encoding="utf-8")
         until = time.monotonic() + SERVERS_SEC
-        for bus in self.files:
-            while True:
-                if await self._answers(bus) or time.monotonic() >= until:
-                    break
+        while closed:
+            for bus, rules in list(closed.items()):
+                with contextlib.suppress(BusUnreachableError):
+                    with contextlib.suppress(BusRefusedError):
+                        await self._open(bus, rules)
+                    del closed[bus]
+            if time.monotonic() >= until:
+                return
+            if closed:
                 await asyncio.sleep(_LOOK_SEC)
 
-    async def _answers(self, bus: str) -> bool:
-        try:
-            async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
-                await server.ask([("PING",)])
-        except BusUnreachableError:
-            return False
-        except BusRefusedError:
-            return True
-        return True
-
-    async def open_doors(self) -> None:
-        """Give whoever has no login his few rights, as last written, on the servers of this host that run.
-
-        Where there is no truth to go by, people may look all the same. Raises BusRefusedError.
-        """
-        for bus, path in self.files.items():
-            with contextlib.suppress(FileNotFoundError, BusUnreachableError):
-                rules = words(path.with_suffix(_DEFAULT).read_text(encoding="utf-8"))
-                async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
-                    await server.ask([("ACL", "SETUSER", users.DEFAULT, "reset", *rules)])
+    async def _open(self, bus: str, rules: str) -> None:
+        async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
+            await server.ask([("ACL", "SETUSER", users.DEFAULT, "reset", *words(rules))])
 
     async def in_force(self) -> list[Truth]:
         """Give the truths that buses hold and services run by, whatever the file says: nobody may have seeded that."""

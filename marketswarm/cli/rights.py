@@ -83,9 +83,9 @@ def show(file: Path | None, bus: str | None) -> None:
 def apply(file: Path | None) -> None:
     """Give everybody on the buses the rights of the truth file: passwords that are missing, files, running servers.
 
-    Only who loses a right is cut off. A server of this host that does not run gets them when it starts. The unit
-    marketswarm-acl does this at each start of a bus, and of the swarm before the truth is seeded. Services that run by
-    a truth which the file no longer has keep its rights too, until the file is seeded.
+    Only who loses a right is cut off. A server of this host that does not answer within 10 s gets them when it starts.
+    The unit marketswarm-acl does this at each start of a bus, and of the swarm before the truth is seeded. Services
+    that run by a truth which the file no longer has keep its rights too, until the file is seeded.
 
     \b
     Exit codes:
@@ -106,19 +106,14 @@ def apply(file: Path | None) -> None:
         parsed = _truth(file)
     except (BadTruthError, NoTruthFileError):
         if known := granting.keeper(environment):
-            asyncio.run(_open_doors(known))
+            asyncio.run(known.open_doors())
         raise
     asyncio.run(_apply(_keeper(), parsed))
 
 
-async def _open_doors(keeper: "Keeper") -> None:
-    await keeper.await_servers()
-    await keeper.open_doors()
-
-
 async def _apply(keeper: "Keeper", parsed: "Truth") -> None:
     """Who runs by a truth that the file no longer has keeps its rights: a seed takes them away."""
-    await keeper.await_servers()
+    await keeper.open_doors()
     await keeper.apply([*await keeper.in_force(), parsed], click.echo)
 
 

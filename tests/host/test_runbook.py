@@ -13,6 +13,8 @@ from host.layout import BOOTSTRAP, BUSES, TARGET, TIMEOUT_SEC, UNITS, document, 
 from host.machine import MARKET, SYSTEM, Machine, eventually, seconds
 from testkit import SERVICES, WORKERS
 
+from marketswarm.granting import SERVERS_SEC
+
 RESEED = "marketswarm-reseed.service"
 TRUTH = "/etc/marketswarm/truth.json"
 
@@ -201,8 +203,8 @@ def test_a_stop_in_the_middle_of_a_seed_is_no_failure(swarm: Machine) -> None:
 
 
 def waits(host: Machine, seed: str) -> None:
-    """Wait until a seed has begun to wait for its buses."""
-    eventually(lambda: host.states(seed) == ["activating"], f"{seed} is under way", 10)
+    """Wait until a seed has begun to wait for its buses; who gives the rights before it waits for a while, too."""
+    eventually(lambda: host.states(seed) == ["activating"], f"{seed} is under way", SERVERS_SEC + 10)
     host.logs(seed, "waiting for system-redis")
 
 
