@@ -81,6 +81,21 @@ async def connect(to: Address, factory: Callable[[], _P], give_up_sec: float) ->
     return protocol
 
 
+async def hear_why(to: Address, timeout_sec: float) -> None:
+    """Raise what a server says that ends connections over TLS as soon as they stand; nothing where it says nothing.
+
+    One that does not take the certificate of its client says so, and closes (TLS 1.3). Where that is quicker than the
+    login, what is sent then is answered by a reset, and what the server has said is never read. So this sends nothing.
+    """
+    wire = await connect(to, _Wire, timeout_sec)
+    try:
+        await asyncio.wait({wire.lost}, timeout=HEAR_SEC)
+        if wire.lost.done():
+            wire.lost.result()
+    finally:
+        wire.end(ConnectionAbortedError("not opened"))
+
+
 def _set(transport: asyncio.BaseTransport, level: int, option: int, value: int | bytes) -> None:
     """Set an option of a connection; one that is over, as TLS knows no more when it tells of the end, needs none."""
     with contextlib.suppress(OSError):
@@ -132,25 +147,10 @@ class Line:
         except BaseException as error:  # cancelled, too: nobody else knows of it
             wire.end(ConnectionAbortedError("not opened"))
             if self._address.tls and isinstance(error, ConnectionError):
-                await self._hear_why()
+                await hear_why(self._address, self._timeout_sec)
             raise
         self._wire = wire  # here, and not where it was waited for: who asks before those wake up has it too
         return wire
-
-    async def _hear_why(self) -> None:
-        """Raise what a server says that ends connections over TLS as soon as they stand; nothing where it says nothing.
-
-        One that does not take the certificate of its client says so, and closes (TLS 1.3). Where that is quicker than
-        the login, what is sent then is answered by a reset, and what the server has said is never read. So this sends
-        nothing.
-        """
-        wire = await connect(self._address, _Wire, self._timeout_sec)
-        try:
-            await asyncio.wait({wire.lost}, timeout=HEAR_SEC)
-            if wire.lost.done():
-                wire.lost.result()
-        finally:
-            wire.end(ConnectionAbortedError("not opened"))
 
     async def _log_in(self, wire: "_Wire") -> None:
         # Each by itself, though in one go: a server that has too many clients answers the first, and closes.

@@ -16,7 +16,7 @@ import hiredis
 from marketswarm.address import Address
 from marketswarm.errors import BusRefusedError, BusUnreachableError, MarketSwarmError
 from marketswarm.firehose.session import Beats, CutError, DeafError, Oddities, Session
-from marketswarm.line import connect, login
+from marketswarm.line import connect, hear_why, login
 from marketswarm.pacing import Backoff
 from marketswarm.refusals import explained
 from marketswarm.trouble import hint, of_bus, of_tls
@@ -93,7 +93,7 @@ class Firehose:
                 _log.debug("%s: subscription cut (%s), connecting again", self._address, cut)
                 self._early_cuts += 1
                 if self._early_cuts > EARLY_CUTS:
-                    self._declare_lost(f"{self._address} takes the connection and ends it: {cut}")
+                    self._declare_lost(await self._why(cut))
             except TimeoutError:
                 # One that comes much later than it should says only that this process stood still.
                 if loop.time() - began <= 2 * self._patience_sec:
@@ -130,6 +130,16 @@ class Firehose:
         finally:
             self._session = None
             session.end(CutError("left"))
+
+    async def _why(self, cut: CutError) -> str:
+        """Say why connections are cut before they hear anything; over TLS the server may have said it unheard."""
+        try:
+            if self._address.tls:
+                await hear_why(self._address, GIVE_UP_SEC)
+        except OSError as error:
+            if of_tls(why := of_bus(error)):
+                return why
+        return f"{self._address} takes the connection and ends it: {cut}"
 
     async def _hears(self, session: Session) -> bool:
         loop = asyncio.get_running_loop()

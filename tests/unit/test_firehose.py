@@ -1,15 +1,26 @@
-"""The subscription of the firehose, where no server is needed."""
+"""The subscription of the firehose, where no Redis is needed."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
+from securing import HOST, Authority, Pair, files
 
 from marketswarm.address import Address
 from marketswarm.errors import BusUnreachableError
 from marketswarm.firehose import Beats, Firehose, Oddities
+from marketswarm.firehose.firehose import EARLY_CUTS
 from marketswarm.firehose.session import BUFFER_BYTES, PIECE_BYTES, Session
 from marketswarm.messages import Heartbeat, Malformed, encode
+
+NOWHERE = Address(host="nowhere")
+RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
 
 
 class FakeSession:
@@ -37,14 +48,14 @@ async def refuse(_channel: str, _payload: bytes) -> int:
     raise BusUnreachableError("gone")
 
 
-def firehose() -> Firehose:
+def ignore(*_: object) -> None:
+    """Do nothing with it."""
+
+
+def firehose(address: Address = NOWHERE, on_lost: Callable[[str], None] = ignore) -> Firehose:
     """Make one that hears nobody."""
-
-    def ignore(*_: object) -> None:
-        pass
-
     return Firehose(
-        Address(host="nowhere"),
+        address,
         {},
         [],
         client_name="healer",
@@ -52,7 +63,7 @@ def firehose() -> Firehose:
         publish=refuse,
         on_beats=ignore,
         on_live=ignore,
-        on_lost=ignore,
+        on_lost=on_lost,
         chance=lambda: 0.0,
     )
 
@@ -81,6 +92,53 @@ def test_it_ends_when_cancelled_while_its_subscription_is_confirmed(
         assert session.ended
 
     asyncio.run(scene())
+
+
+@contextlib.contextmanager
+def cutting(authority: Authority, served: Pair, resets: int) -> Iterator[int]:
+    """A server of TLS that resets so many connections as soon as they stand, and then looks at certificates first."""
+    open_to_all, strict = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    for context in (open_to_all, strict):
+        context.load_cert_chain(served.cert, served.key)
+    strict.load_verify_locations(authority.path)
+    strict.verify_mode = ssl.CERT_REQUIRED
+    listener = socket.create_server((HOST, 0))
+
+    def serve() -> None:
+        for count in range(resets + 1):
+            client, _ = listener.accept()
+            with contextlib.suppress(OSError):
+                context = open_to_all if count < resets else strict
+                with context.wrap_socket(client, server_side=True) as secured:
+                    secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
+            client.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        thread.join(10)
+        listener.close()
+
+
+def test_a_server_whose_reason_is_lost_to_its_reset_is_asked_without_a_word(tmp_path: Path) -> None:
+    """What is sent to a server that has said no and closed is answered by a reset, which may hide what it said."""
+    authority = Authority(tmp_path)
+    shown = authority.issue("swarm.example", expired=True)
+
+    async def scene(port: int) -> str:
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        address = Address(HOST, port, tls=True).secured(files(authority, shown))
+        listening = asyncio.create_task(firehose(address, lost.set_result).run())
+        try:
+            return await asyncio.wait_for(lost, 30)
+        finally:
+            listening.cancel()
+            await asyncio.wait({listening})
+
+    with cutting(authority, authority.issue(), EARLY_CUTS + 1) as port:
+        assert asyncio.run(scene(port)) == "it does not take the certificate of its client (expired)"
 
 
 class FakeTransport(asyncio.Transport):
