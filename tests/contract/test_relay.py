@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from probing import ANNOUNCED, accepting, probing, target, told
 from relaying import FAILED, OK, OTHER, StagedBus, announce, gone, left, logged, of_probes, relay, some, until
-from testkit import Server, Swarm, eventually, free_port, listening, truth, watching
+from testkit import Server, Swarm, eventually, free_port, listening, watching
 
 from marketswarm import names
 from marketswarm.errors import BusRefusedError, BusUnreachableError
@@ -399,8 +399,8 @@ def test_a_string_in_the_place_of_the_stream_is_said_and_hinders_nobody(swarm: S
 
 
 def test_a_watcher_says_what_is_no_alert_of_a_probe(swarm: Swarm) -> None:
-    """And goes on."""
-    swarm.seed(truth())
+    """And goes on: of who is said to live it holds nothing, and it judges nobody here by itself."""
+    swarm.seed(watching())
     healer = swarm.start("healer").ready()
     announce(swarm.system, LIFE)
     healer.logs("massive:alerts: threw 1 thing(s) away that are no alert of a probe, the last: ")
