@@ -165,7 +165,8 @@ def cut_off(host: Machine, step: str) -> None:
     host.tries("systemctl", "kill", "--signal=KILL", "cut-off")
     for pid in host.tries("pgrep", "--full", "install.sh|apt-get|dpkg|pip wheel|marketswarm install").stdout.split():
         host.tries("kill", "-KILL", pid)
-    eventually(lambda: host.tries("pgrep", "--full", "install.sh").stdout == "", "the installer is dead", 10)
+    # Until the last of its processes is gone, which still holds the lock while it dies, the unit is deactivating.
+    eventually(lambda: host.states("cut-off") == ["inactive"], "the installer and all its children are dead", 10)
 
 
 def test_a_port_that_somebody_holds_stops_it_with_two_ways_out(bare_host: Machine) -> None:
