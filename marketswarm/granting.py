@@ -91,20 +91,20 @@ class Keeper:
             with contextlib.suppress(FileNotFoundError):
                 closed[bus] = path.with_suffix(_DEFAULT).read_text(encoding="utf-8")
         until = time.monotonic() + SERVERS_SEC
-        while closed:
-            for bus, rules in list(closed.items()):
-                with contextlib.suppress(BusUnreachableError):
-                    with contextlib.suppress(BusRefusedError):
-                        await self._open(bus, rules)
-                    del closed[bus]
+        while closed := {bus: rules for bus, rules in closed.items() if not await self._opened(bus, rules)}:
             if time.monotonic() >= until:
                 return
-            if closed:
-                await asyncio.sleep(_LOOK_SEC)
+            await asyncio.sleep(_LOOK_SEC)
 
-    async def _open(self, bus: str, rules: str) -> None:
-        async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
-            await server.ask([("ACL", "SETUSER", users.DEFAULT, "reset", *words(rules))])
+    async def _opened(self, bus: str, rules: str) -> bool:
+        try:
+            async with self._as(users.ADMIN, bus, self.settings.address(bus)) as server:
+                await server.ask([("ACL", "SETUSER", users.DEFAULT, "reset", *words(rules))])
+        except BusUnreachableError:
+            return False
+        except BusRefusedError:
+            return True
+        return True
 
     async def in_force(self) -> list[Truth]:
         """Give the truths that buses hold and services run by, whatever the file says: nobody may have seeded that."""

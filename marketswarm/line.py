@@ -86,6 +86,7 @@ async def hear_why(to: Address, timeout_sec: float) -> None:
 
     One that does not take the certificate of its client says so, and closes (TLS 1.3). Where that is quicker than the
     login, what is sent then is answered by a reset, and what the server has said is never read. So this sends nothing.
+    Raises OSError; Refusal and NotRedis where it says that in words of Redis, or in others.
     """
     wire = await connect(to, _Wire, timeout_sec)
     try:

@@ -136,7 +136,9 @@ class Firehose:
         try:
             if self._address.tls:
                 await hear_why(self._address, GIVE_UP_SEC)
-        except OSError as error:
+        except hiredis.ReplyError as error:
+            return f"{self._address} {explained(str(error), self._address, None)}"
+        except (OSError, hiredis.HiredisError) as error:
             if of_tls(why := of_bus(error)):
                 return why
         return f"{self._address} takes the connection and ends it: {cut}"

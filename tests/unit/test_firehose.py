@@ -95,8 +95,11 @@ def test_it_ends_when_cancelled_while_its_subscription_is_confirmed(
 
 
 @contextlib.contextmanager
-def cutting(authority: Authority, served: Pair, resets: int) -> Iterator[int]:
-    """A server of TLS that resets so many connections as soon as they stand, and then looks at certificates first."""
+def cutting(authority: Authority, served: Pair, resets: int, words: bytes) -> Iterator[int]:
+    """A server of TLS that resets so many connections as soon as they stand, and then says why.
+
+    By words, or without them by TLS: then it looks at certificates first.
+    """
     open_to_all, strict = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
     for context in (open_to_all, strict):
         context.load_cert_chain(served.cert, served.key)
@@ -108,8 +111,11 @@ def cutting(authority: Authority, served: Pair, resets: int) -> Iterator[int]:
         for count in range(resets + 1):
             client, _ = listener.accept()
             with contextlib.suppress(OSError):
-                context = open_to_all if count < resets else strict
+                context = open_to_all if words or count < resets else strict
                 with context.wrap_socket(client, server_side=True) as secured:
+                    if count == resets:
+                        secured.sendall(words)
+                        continue
                     secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
             client.close()
 
@@ -122,7 +128,17 @@ def cutting(authority: Authority, served: Pair, resets: int) -> Iterator[int]:
         listener.close()
 
 
-def test_a_server_whose_reason_is_lost_to_its_reset_is_asked_without_a_word(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (b"", "it does not take the certificate of its client (expired)"),
+        (b"-ERR max number of clients reached\r\n", ":{port} refuses: ERR max number of clients reached; see its log"),
+        (b"220 mail\r\n", ":{port} takes the connection and ends it: [Errno 104] Connection reset by peer"),
+    ],
+)
+def test_a_server_whose_reason_is_lost_to_its_reset_is_asked_without_a_word(
+    tmp_path: Path, words: bytes, why: str
+) -> None:
     """What is sent to a server that has said no and closed is answered by a reset, which may hide what it said."""
     authority = Authority(tmp_path)
     shown = authority.issue("swarm.example", expired=True)
@@ -137,8 +153,8 @@ def test_a_server_whose_reason_is_lost_to_its_reset_is_asked_without_a_word(tmp_
             listening.cancel()
             await asyncio.wait({listening})
 
-    with cutting(authority, authority.issue(), EARLY_CUTS + 1) as port:
-        assert asyncio.run(scene(port)) == "it does not take the certificate of its client (expired)"
+    with cutting(authority, authority.issue(), EARLY_CUTS + 1, words) as port:
+        assert asyncio.run(scene(port)).removeprefix(HOST) == why.format(port=port)
 
 
 class FakeTransport(asyncio.Transport):
